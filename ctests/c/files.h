@@ -1,0 +1,81 @@
+/* A folder of its own for each run, and files as arrays of bytes. */
+#ifndef HNX_TEST_FILES_H
+#define HNX_TEST_FILES_H
+
+#include <ftw.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "check.h"
+
+#define FILES_PATH 512
+
+static inline int files_remove_one(const char *path, const struct stat *info, int kind, struct FTW *place)
+{
+    (void)info;
+    (void)kind;
+    (void)place;
+    return remove(path);
+}
+
+/* Removes a file, or a folder with all that is in it. */
+static inline void files_remove(const char *path)
+{
+    nftw(path, files_remove_one, 16, FTW_DEPTH | FTW_PHYS);
+}
+
+/* Makes a folder and goes there; after a failure it stays for a look. */
+static inline void files_enter(char name[FILES_PATH])
+{
+    snprintf(name, FILES_PATH, "files.XXXXXX");
+    CHECK(mkdtemp(name) != NULL);
+    CHECK(chdir(name) == 0);
+}
+
+static inline void files_leave(const char *name)
+{
+    CHECK(chdir("..") == 0);
+    files_remove(name);
+}
+
+static inline int files_exists(const char *path)
+{
+    struct stat info;
+    return stat(path, &info) == 0;
+}
+
+/* The bytes of a file; free() them. */
+static inline unsigned char *files_read(const char *path, size_t *size)
+{
+    FILE *file = fopen(path, "rb");
+    unsigned char *bytes;
+    long end = 0;
+    CHECK(file != NULL);
+    CHECK(fseek(file, 0, SEEK_END) == 0 && (end = ftell(file)) >= 0 && fseek(file, 0, SEEK_SET) == 0);
+    *size = (size_t)end;
+    bytes = (unsigned char *)check_alloc(*size, 1);
+    CHECK(fread(bytes, 1, *size, file) == *size);
+    fclose(file);
+    return bytes;
+}
+
+static inline void files_write(const char *path, const void *bytes, size_t size)
+{
+    FILE *file = fopen(path, "wb");
+    CHECK(file != NULL);
+    CHECK(fwrite(bytes, 1, size, file) == size);
+    CHECK(fclose(file) == 0);
+}
+
+static inline int files_equal(const char *a, const char *b)
+{
+    size_t size_a, size_b;
+    unsigned char *bytes_a = files_read(a, &size_a), *bytes_b = files_read(b, &size_b);
+    const int equal = size_a == size_b && memcmp(bytes_a, bytes_b, size_a) == 0;
+    free(bytes_a);
+    free(bytes_b);
+    return equal;
+}
+
+#endif

@@ -1,0 +1,124 @@
+/* struct_size: hosts with an older or a newer header are understood, or refused with a clear status. */
+#include "index.h"
+
+/* Bytes of a struct followed by a tail that only a newer header knows. */
+#define TAIL 24
+#define NEWER(type, value, name) \
+    union { \
+        type known; \
+        unsigned char bytes[sizeof(type) + TAIL]; \
+    } name; \
+    memset(&name, 0, sizeof name); \
+    name.known = (value); \
+    name.known.struct_size = sizeof name
+
+/* The same five sizes for every struct of options: call uses `options` and gives a status. */
+#define SIZES(type, value, older, call) \
+    do { \
+        NEWER(type, value, box); \
+        const type *options = &box.known; \
+        const size_t refused[] = {0, 1, sizeof(size_t) - 1, SIZE_MAX, (size_t)1 << 40}; \
+        CHECK_OK(call); \
+        for (size_t at = sizeof(type); at < sizeof box; at++) { \
+            box.bytes[at] = 0x80; \
+            CHECK_STATUS(HNX_ERR_UNSUPPORTED, call); \
+            box.bytes[at] = 0; \
+        } \
+        memset(box.bytes + (older), 0xEE, sizeof box - (older)); \
+        box.known.struct_size = (older); \
+        CHECK_OK(call); \
+        for (size_t at = 0; at < sizeof refused / sizeof *refused; at++) { \
+            box.known.struct_size = refused[at]; \
+            CHECK_STATUS(HNX_ERR_INVALID_ARGUMENT, call); \
+        } \
+    } while (0)
+
+static hnx_status init_and_free(const hnx_options *options)
+{
+    hnx_index *index = NULL;
+    const hnx_status status = hnx_init(options, &index);
+    CHECK((status == HNX_OK) == (index != NULL));
+    if (index != NULL)
+        CHECK(hnx_dim(index) == 2 && index_stats(index).m == 16 && index_stats(index).ef_construction == 200);
+    hnx_free(index);
+    return status;
+}
+
+static hnx_status load_and_free(const hnx_load_options *options)
+{
+    hnx_index *index = NULL;
+    const hnx_status status = hnx_load("struct_size.file", options, &index);
+    CHECK((status == HNX_OK) == (index != NULL));
+    hnx_free(index);
+    return status;
+}
+
+static void options_structs(hnx_index *index)
+{
+    const float vector[2] = {1, 2};
+    const uint64_t label = 7;
+    uint64_t found;
+    const hnx_options init = index_options(HNX_METRIC_L2, 2, 0);
+    const hnx_load_options load = {sizeof load, HNX_METRIC_L2, 0, 2, 0, HNX_CHECK_DEFAULT, 0};
+    const hnx_add_options add = {sizeof add, 1, 0};
+    const hnx_query_options query = index_ef(0);
+    const hnx_persist_options persist = {sizeof persist, 0, 0};
+
+    SIZES(hnx_options, init, offsetof(hnx_options, max_elements), init_and_free(options));
+    SIZES(hnx_add_options, add, offsetof(hnx_add_options, threads), hnx_add(index, vector, &label, 1, options, NULL));
+    SIZES(hnx_query_options, query, offsetof(hnx_query_options, threads), hnx_query(index, vector, 1, 1, options, &found, NULL, NULL));
+    SIZES(hnx_persist_options, persist, offsetof(hnx_persist_options, flags), hnx_persist_dirty(index, options, NULL));
+    CHECK_OK(hnx_save(index, "struct_size.file", HNX_FORMAT_HNSWLIB));
+    SIZES(hnx_load_options, load, offsetof(hnx_load_options, max_elements), load_and_free(options));
+
+    /* A size that ends before dim leaves dim 0, which is no default. */
+    {
+        hnx_options small = init;
+        small.struct_size = offsetof(hnx_options, dim);
+        CHECK_STATUS(HNX_ERR_INVALID_ARGUMENT, init_and_free(&small));
+    }
+}
+
+/* Structs to be filled in: an older host's memory behind its struct stays, a newer host's tail is zeroed. */
+#define OUT_SIZES(type, older, call) \
+    do { \
+        const type zero = {0}; \
+        NEWER(type, zero, box); \
+        type *out = &box.known; \
+        const size_t refused[] = {0, 1, sizeof(size_t) - 1, SIZE_MAX}; \
+        type whole; \
+        memset(box.bytes + sizeof(size_t), 0xEE, sizeof box - sizeof(size_t)); \
+        CHECK_OK(call); \
+        CHECK(box.known.struct_size == sizeof box); \
+        for (size_t at = sizeof(type); at < sizeof box; at++) \
+            CHECK(box.bytes[at] == 0); \
+        whole = box.known; \
+        memset(&box, 0xEE, sizeof box); \
+        box.known.struct_size = (older); \
+        CHECK_OK(call); \
+        CHECK(box.known.struct_size == (older)); \
+        CHECK(memcmp(box.bytes + sizeof(size_t), (char *)&whole + sizeof(size_t), (older) - sizeof(size_t)) == 0); \
+        for (size_t at = (older); at < sizeof box; at++) \
+            CHECK(box.bytes[at] == 0xEE); \
+        for (size_t round = 0; round < sizeof refused / sizeof *refused; round++) { \
+            memset(&box, 0xEE, sizeof box); \
+            box.known.struct_size = refused[round]; \
+            CHECK_STATUS(HNX_ERR_INVALID_ARGUMENT, call); \
+            for (size_t at = sizeof(size_t); at < sizeof box; at++) \
+                CHECK(box.bytes[at] == 0xEE); \
+        } \
+    } while (0)
+
+int main(void)
+{
+    hnx_options options = index_options(HNX_METRIC_L2, 2, 0);
+    hnx_index *index = NULL;
+    options.persist_path = "struct_size.directory";
+    CHECK_OK(hnx_init(&options, &index));
+    options_structs(index);
+    CHECK_OK(hnx_persist_dirty(index, NULL, NULL));
+    OUT_SIZES(hnx_stats_info, offsetof(hnx_stats_info, count), hnx_stats(index, out));
+    OUT_SIZES(hnx_persist_info, offsetof(hnx_persist_info, records_written), hnx_persist_dirty(index, NULL, out));
+    hnx_free(index);
+    return 0;
+}

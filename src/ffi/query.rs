@@ -1,0 +1,86 @@
+//! Searching and reading back.
+
+use super::args;
+use super::guard::guard;
+use super::handle::{self, hnx_index};
+use super::status::hnx_status;
+use super::types::{hnx_query_options, HNX_EXACTNESS_GUIDED};
+use crate::error::{invalid, Error};
+
+/// Finds the k nearest live vectors of each query.
+///
+/// queries: query_count * dim floats, each finite.
+/// out_labels: query_count * k labels, nearest first, equal distances by label; the unused tail of a row is
+/// UINT64_MAX. out_distances: NULL, or as many distances (squared L2; 1 - dot for inner product and cosine), the
+/// tail +INFINITY. out_counts: NULL, or query_count counts. Fewer than k is not an error. Outputs are untouched on
+/// failure. options: NULL for defaults.
+/// Errors: HNX_ERR_INVALID_ARGUMENT (NULL, k 0, a value that is not finite; the text names the row),
+/// HNX_ERR_UNSUPPORTED (a filter), HNX_ERR_OUT_OF_MEMORY.
+/// Threads: any thread, any time. A query takes no lock. The first query of a thread on an index allocates.
+///
+/// # Safety
+/// index is NULL or a live handle; the arrays have the sizes above and do not overlap; options is NULL or readable
+/// for options->struct_size bytes.
+#[no_mangle]
+pub unsafe extern "C" fn hnx_query(
+    index: *const hnx_index,
+    queries: *const f32,
+    query_count: usize,
+    k: usize,
+    options: *const hnx_query_options,
+    out_labels: *mut u64,
+    out_distances: *mut f32,
+    out_counts: *mut usize,
+) -> hnx_status {
+    guard(index, || {
+        // SAFETY: the caller's promise about handle, arrays and options.
+        let (core, queries, options, out_labels, out_distances, out_counts) = unsafe {
+            let core = handle::get(index)?;
+            let cells = args::product(query_count, k, "query_count * k")?;
+            (
+                core,
+                args::slice(queries, args::product(query_count, core.dim(), "query_count * dim")?, "queries")?,
+                args::options(options, "options")?,
+                args::slice_mut(out_labels, cells, "out_labels")?,
+                args::optional_slice_mut(out_distances, cells)?,
+                args::optional_slice_mut(out_counts, query_count)?,
+            )
+        };
+        if k == 0 {
+            return Err(invalid("k is 0"));
+        }
+        if options.exactness > HNX_EXACTNESS_GUIDED {
+            return Err(invalid(format!("exactness {} is unknown", options.exactness)));
+        }
+        if !options.filter.is_null() {
+            return Err(Error::Unsupported("filters are not supported by this version".into()));
+        }
+        core.query(queries, k, options.ef, options.threads as usize, out_labels, out_distances, out_counts)
+    })
+}
+
+/// Reads vectors back: out_vectors receives count * dim floats, as they were given to hnx_add(). With the cosine
+/// metric they are the stored unit vector times the stored length, each float within 2 units in the last place of
+/// the original; from an hnswlib file, which stores no lengths, the unit vectors come back.
+/// Errors: HNX_ERR_NOT_FOUND for a label that is absent or deleted (the text names it; out_vectors is then partly
+/// written), HNX_ERR_INVALID_ARGUMENT. Threads: any thread, any time.
+///
+/// # Safety
+/// index is NULL or a live handle; labels and out_vectors have the sizes above.
+#[no_mangle]
+pub unsafe extern "C" fn hnx_get(
+    index: *const hnx_index,
+    labels: *const u64,
+    count: usize,
+    out_vectors: *mut f32,
+) -> hnx_status {
+    guard(index, || {
+        // SAFETY: the caller's promise about handle and arrays.
+        let (core, labels, out) = unsafe {
+            let core = handle::get(index)?;
+            let floats = args::product(count, core.dim(), "count * dim")?;
+            (core, args::slice(labels, count, "labels")?, args::slice_mut(out_vectors, floats, "out_vectors")?)
+        };
+        core.get(labels, out)
+    })
+}

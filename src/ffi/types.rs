@@ -1,0 +1,193 @@
+//! The structs and constants that C sees, under their C names. Numbers in, never Rust enums or bools.
+
+use std::ffi::{c_char, c_void};
+
+/// Squared Euclidean distance.
+pub const HNX_METRIC_L2: u32 = 0;
+/// 1 - dot product.
+pub const HNX_METRIC_IP: u32 = 1;
+/// 1 - cosine: vectors and queries are normalised inside, hnx_get() gives the originals back.
+pub const HNX_METRIC_COSINE: u32 = 2;
+
+/// hnx_options.flags, hnx_load_options.flags: HNX_ADD_REPLACE_DELETED may be used on this index.
+pub const HNX_ALLOW_REPLACE_DELETED: u32 = 1;
+/// hnx_load_options.flags: map the file instead of reading it. Opening touches the header and the link lists only;
+/// what is written goes to private copies of pages. A file that another program truncates while it is mapped kills
+/// the process with SIGBUS: map only files that nobody shortens.
+pub const HNX_LOAD_MMAP: u32 = 2;
+/// hnx_load_options.flags: every call that would change the index returns HNX_ERR_READ_ONLY.
+pub const HNX_LOAD_READ_ONLY: u32 = 4;
+
+/// hnx_load_options.check: as HNX_CHECK_FAST for a mapped index; else also every link of every record.
+pub const HNX_CHECK_DEFAULT: u32 = 0;
+/// Header, sizes, levels and entry point. Every later operation is memory-safe all the same.
+pub const HNX_CHECK_FAST: u32 = 1;
+/// Everything, vectors included: values must be finite.
+pub const HNX_CHECK_DEEP: u32 = 2;
+
+/// hnx_add_options.flags: put a new label into the place of a deleted one, if there is one.
+pub const HNX_ADD_REPLACE_DELETED: u32 = 1;
+/// hnx_add_options.flags: a label that exists is HNX_ERR_EXISTS instead of an update.
+pub const HNX_ADD_INSERT_ONLY: u32 = 2;
+/// hnx_add_options.flags: a label that does not exist is HNX_ERR_NOT_FOUND instead of an insertion.
+pub const HNX_ADD_UPDATE_ONLY: u32 = 4;
+
+/// The fastest mode that keeps recall at a given ef no lower than hnswlib's.
+pub const HNX_EXACTNESS_DEFAULT: u32 = 0;
+/// Traversal on the stored f32 vectors, as hnswlib does it.
+pub const HNX_EXACTNESS_F32: u32 = 1;
+/// The ids and distances of HNX_EXACTNESS_F32, reached by any means that are proven to give them.
+pub const HNX_EXACTNESS_CERTIFIED: u32 = 2;
+/// Distances are exact, ids may differ from HNX_EXACTNESS_F32 at the level of recall noise.
+pub const HNX_EXACTNESS_GUIDED: u32 = 3;
+
+/// nmslib hnswlib's saveIndex() file.
+pub const HNX_FORMAT_HNSWLIB: u32 = 0;
+/// chroma-hnswlib's saveIndex() file, which also holds the vectors' lengths.
+pub const HNX_FORMAT_CHROMA: u32 = 1;
+/// chroma-hnswlib's persisted directory: header.bin, data_level0.bin, length.bin, link_lists.bin.
+pub const HNX_FORMAT_CHROMA_DIRECTORY: u32 = 2;
+
+/// What hnx_init() builds. Set struct_size = sizeof(hnx_options) and zero the rest: zero means default everywhere
+/// but in dim, which must be given.
+#[repr(C)]
+#[derive(Clone, Copy)]
+#[allow(non_camel_case_types, reason = "the C name")]
+pub struct hnx_options {
+    /// sizeof(hnx_options).
+    pub struct_size: usize,
+    /// HNX_METRIC_L2, _IP or _COSINE.
+    pub metric: u32,
+    /// 0 or HNX_ALLOW_REPLACE_DELETED.
+    pub flags: u32,
+    /// Floats per vector, 1 to 1,000,000.
+    pub dim: usize,
+    /// Records (deleted ones included) the index may hold; one more is HNX_ERR_FULL. 0: grow on demand.
+    pub max_elements: usize,
+    /// Links a record makes when it is added; it holds up to 2 * m on the ground level. 2 to 10,000; 0: 16.
+    pub m: usize,
+    /// Candidates an insertion looks at; raised to m where it is smaller. 0: 200.
+    pub ef_construction: usize,
+    /// Seed of the level generator. The same seed and the same adds from one thread give the same graph as
+    /// hnswlib 0.8.0. 0: 100.
+    pub random_seed: u64,
+    /// Directory for hnx_persist_dirty(), made if it is missing; its parent must exist, and it must not hold an
+    /// index yet. NULL: the index lives in memory only.
+    pub persist_path: *const c_char,
+}
+
+/// How hnx_load() opens an index. The upstream formats store neither metric nor dim, so they are given here.
+#[repr(C)]
+#[derive(Clone, Copy)]
+#[allow(non_camel_case_types, reason = "the C name")]
+pub struct hnx_load_options {
+    /// sizeof(hnx_load_options).
+    pub struct_size: usize,
+    /// HNX_METRIC_L2, _IP or _COSINE.
+    pub metric: u32,
+    /// HNX_ALLOW_REPLACE_DELETED, HNX_LOAD_MMAP, HNX_LOAD_READ_ONLY.
+    pub flags: u32,
+    /// Floats per vector; a file whose records have another size is HNX_ERR_CORRUPT.
+    pub dim: usize,
+    /// Capacity, as in hnx_options; raised to the number of stored records where it is smaller. 0: grow on demand.
+    pub max_elements: usize,
+    /// HNX_CHECK_DEFAULT, _FAST or _DEEP.
+    pub check: u32,
+    /// 0.
+    pub reserved: u32,
+}
+
+/// How hnx_add() adds.
+#[repr(C)]
+#[derive(Clone, Copy)]
+#[allow(non_camel_case_types, reason = "the C name")]
+pub struct hnx_add_options {
+    /// sizeof(hnx_add_options).
+    pub struct_size: usize,
+    /// Threads to add with. 1: the calling thread, rows in order. 0: all cores, when there are rows enough.
+    pub threads: u32,
+    /// HNX_ADD_REPLACE_DELETED, and one of HNX_ADD_INSERT_ONLY, HNX_ADD_UPDATE_ONLY.
+    pub flags: u32,
+}
+
+/// How hnx_query() searches.
+#[repr(C)]
+#[derive(Clone, Copy)]
+#[allow(non_camel_case_types, reason = "the C name")]
+pub struct hnx_query_options {
+    /// sizeof(hnx_query_options).
+    pub struct_size: usize,
+    /// Size of the candidate list: larger finds more and takes longer; raised to k. 0: the index's (hnx_set_ef()).
+    pub ef: usize,
+    /// Threads to search with. 1: the calling thread. 0: all cores, when there are queries enough.
+    pub threads: u32,
+    /// HNX_EXACTNESS_DEFAULT, _F32, _CERTIFIED or _GUIDED.
+    pub exactness: u32,
+    /// NULL; filters come with a later version.
+    pub filter: *const c_void,
+}
+
+/// How hnx_persist_dirty() persists.
+#[repr(C)]
+#[derive(Clone, Copy)]
+#[allow(non_camel_case_types, reason = "the C name")]
+pub struct hnx_persist_options {
+    /// sizeof(hnx_persist_options).
+    pub struct_size: usize,
+    /// 0.
+    pub flags: u32,
+    /// 0.
+    pub reserved: u32,
+}
+
+/// What hnx_persist_dirty() did.
+#[repr(C)]
+#[derive(Clone, Copy)]
+#[allow(non_camel_case_types, reason = "the C name")]
+pub struct hnx_persist_info {
+    /// sizeof(hnx_persist_info), set by the caller.
+    pub struct_size: usize,
+    /// Persists of this handle that wrote something, this one included.
+    pub generation: u64,
+    /// Records written.
+    pub records_written: u64,
+    /// Bytes handed to the operating system.
+    pub bytes_written: u64,
+}
+
+/// The state of an index.
+#[repr(C)]
+#[derive(Clone, Copy)]
+#[allow(non_camel_case_types, reason = "the C name")]
+pub struct hnx_stats_info {
+    /// sizeof(hnx_stats_info), set by the caller.
+    pub struct_size: usize,
+    /// HNX_METRIC_L2, _IP or _COSINE.
+    pub metric: u32,
+    /// Flags the index was made or opened with.
+    pub flags: u32,
+    /// Floats per vector.
+    pub dim: usize,
+    /// Records, deleted ones included.
+    pub count: usize,
+    /// Deleted records.
+    pub deleted: usize,
+    /// Records that fit before the index is full or grows.
+    pub capacity: usize,
+    /// Links a record makes when it is added.
+    pub m: usize,
+    /// Candidates an insertion looks at.
+    pub ef_construction: usize,
+    /// Size of the candidate list of queries that give none.
+    pub ef: usize,
+    /// Highest level of the graph; -1 when it is empty.
+    pub max_level: i32,
+    /// The exactness that HNX_EXACTNESS_DEFAULT stands for on this index.
+    pub exactness: u32,
+    /// Memory of the records in bytes, mapped files included.
+    pub record_bytes: u64,
+    /// Memory of upper-level lists, levels, lengths, locks, label map and dirty set in bytes.
+    pub other_bytes: u64,
+    /// Records that the next hnx_persist_dirty() writes.
+    pub dirty_records: u64,
+}

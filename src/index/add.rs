@@ -1,0 +1,208 @@
+//! Adding: insert, update, revive, replace; one row or many, from one thread or several.
+
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::Mutex;
+
+use super::Index;
+use crate::distance::normalise;
+use crate::error::{invalid, Error, Result};
+use crate::params::{Metric, MAX_RECORDS};
+use crate::search::scratch::{AlignedVector, Scratch};
+use crate::store::view::View;
+use crate::store::Slot;
+use crate::sync::lock;
+
+/// What to do with labels that exist, or do not.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct AddMode {
+    /// A new label takes the place of a deleted one, if there is one.
+    pub replace_deleted: bool,
+    /// A label that exists is an error.
+    pub insert_only: bool,
+    /// A label that does not exist is an error.
+    pub update_only: bool,
+}
+
+/// Rows a thread should have to be worth its start.
+const ROWS_PER_THREAD: usize = 8;
+
+impl Index {
+    /// Adds `labels.len()` vectors of `dim` floats. `threads`: 0 for all cores. `report` is called once for each row
+    /// that was tried; with `keep_going` a row that fails leaves the others to be tried. Returns the first failure.
+    pub fn add(
+        &self,
+        vectors: &[f32],
+        labels: &[u64],
+        mode: AddMode,
+        threads: usize,
+        keep_going: bool,
+        report: &mut (dyn FnMut(usize, Option<&Error>) + Send),
+    ) -> Result<()> {
+        self.check_add(vectors, labels, mode)?;
+        if !keep_going {
+            for (row, vector) in vectors.chunks_exact(self.dim()).enumerate() {
+                check_finite(vector).map_err(|e| e.context(format_args!("row {row}")))?;
+            }
+        }
+        let rows = Rows { next: AtomicUsize::new(0), stop: AtomicBool::new(false), keep_going };
+        let outcome = Mutex::new(Outcome { first: None, report });
+        let work = || self.add_rows(vectors, labels, mode, &rows, &outcome);
+        let threads = super::query::threads_for(threads, labels.len(), ROWS_PER_THREAD);
+        super::query::on_threads(threads, &work);
+        let first = lock(&outcome).first.take();
+        first.map_or(Ok(()), |(row, error)| Err(error.context(format_args!("row {row}"))))
+    }
+
+    fn check_add(&self, vectors: &[f32], labels: &[u64], mode: AddMode) -> Result<()> {
+        self.writable()?;
+        if vectors.len() != labels.len() * self.dim() {
+            return Err(invalid(format!("{} floats for {} labels", vectors.len(), labels.len())));
+        }
+        if mode.replace_deleted && !self.allow_replace_deleted {
+            return Err(invalid("replacing deleted records is not allowed on this index: HNX_ALLOW_REPLACE_DELETED"));
+        }
+        self.labels().map(|_| ())
+    }
+
+    fn add_rows(&self, vectors: &[f32], labels: &[u64], mode: AddMode, rows: &Rows, outcome: &Mutex<Outcome<'_>>) {
+        self.scratches.with(self.store(), |scratch| {
+            while let Some(row) = rows.take(labels.len()) {
+                let vector = &vectors[row * self.dim()..(row + 1) * self.dim()];
+                let result = self.add_one(vector, labels[row], mode, scratch);
+                if result.is_err() {
+                    rows.failed();
+                }
+                lock(outcome).row(row, result);
+            }
+        });
+    }
+
+    fn add_one(&self, vector: &[f32], label: u64, mode: AddMode, scratch: &mut Scratch) -> Result<()> {
+        check_finite(vector)?;
+        let length = self.prepare(vector, &mut scratch.vector);
+        let labels = self.labels()?;
+        let _change = self.change();
+        let _label = labels.lock(label);
+        if let Some(slot) = labels.get(label) {
+            if mode.insert_only {
+                return Err(Error::Exists(format!("label {label} exists").into()));
+            }
+            let lives = !self.store().is_deleted(slot);
+            if lives || !self.allow_replace_deleted || labels.withdraw_vacant(slot) {
+                return self.update(slot, label, length, !lives, scratch);
+            }
+            // Its slot was just taken by another label: it is a new one now.
+        }
+        if mode.update_only {
+            return Err(Error::NotFound(format!("label {label} does not exist").into()));
+        }
+        if mode.replace_deleted {
+            if let Some(slot) = labels.take_vacant().and_then(|id| self.store().slot(id)) {
+                labels.replace(self.store().label(slot), label, slot);
+                return self.update(slot, label, length, true, scratch);
+            }
+        }
+        self.insert(label, length, scratch)
+    }
+
+    /// Copies a vector to where it is worked with, normalised if the metric wants that; returns its length.
+    pub(super) fn prepare(&self, vector: &[f32], to: &mut AlignedVector) -> f32 {
+        if self.metric == Metric::Cosine {
+            return normalise(vector, to.get_mut());
+        }
+        to.get_mut().copy_from_slice(vector);
+        1.0
+    }
+
+    fn insert(&self, label: u64, length: f32, scratch: &mut Scratch) -> Result<()> {
+        let Scratch { cell, work, vector, .. } = scratch;
+        let slot = self.claim(label)?;
+        self.store().fill(slot, vector.get(), length, label);
+        let view = View::open(self.store(), cell);
+        self.engine.insert(&self.graph, &view, slot, work)
+    }
+
+    /// A new record for a label: everything that can fail happens before it exists.
+    fn claim(&self, label: u64) -> Result<Slot> {
+        let _claiming = lock(&self.claiming);
+        let count = self.count();
+        let mut capacity = self.capacity();
+        if count >= capacity {
+            if !self.grows {
+                return Err(Error::Full(format!("all {capacity} places are taken").into()));
+            }
+            capacity = (capacity + (capacity / 2).max(1024)).min(MAX_RECORDS);
+            if count >= capacity {
+                return Err(Error::Full(format!("an index holds {MAX_RECORDS} records").into()));
+            }
+        }
+        // Memory is committed a quarter at a time, and never beyond the capacity unless the index grows anyway.
+        let room = (count + 1).max(count + count / 4).max(256).min(capacity);
+        self.store().make_room(room)?;
+        self.labels.reserve(1)?;
+        let slot = self.graph.claim()?;
+        self.labels.insert(label, slot);
+        self.capacity.store(capacity, Ordering::Relaxed);
+        Ok(slot)
+    }
+
+    /// Gives a record a new vector (and label), brings it back to life if it was deleted, and relinks it.
+    fn update(&self, slot: Slot, label: u64, length: f32, revive: bool, scratch: &mut Scratch) -> Result<()> {
+        let Scratch { cell, work, vector, .. } = scratch;
+        self.store().rewrite(slot, vector.get(), length, label);
+        if revive {
+            self.store().set_deleted(slot, false);
+            self.deleted.fetch_sub(1, Ordering::Release);
+        }
+        let view = View::open(self.store(), cell);
+        self.engine.update(&self.graph, &view, slot, work)
+    }
+}
+
+/// Refuses NaN and infinity.
+pub(super) fn check_finite(vector: &[f32]) -> Result<()> {
+    match vector.iter().position(|x| !x.is_finite()) {
+        None => Ok(()),
+        Some(at) => Err(invalid(format!("value {at} is {}, which is not finite", vector[at]))),
+    }
+}
+
+/// Rows being handed out to threads.
+struct Rows {
+    next: AtomicUsize,
+    stop: AtomicBool,
+    keep_going: bool,
+}
+
+impl Rows {
+    fn take(&self, rows: usize) -> Option<usize> {
+        if self.stop.load(Ordering::Relaxed) {
+            return None;
+        }
+        let row = self.next.fetch_add(1, Ordering::Relaxed);
+        (row < rows).then_some(row)
+    }
+
+    fn failed(&self) {
+        if !self.keep_going {
+            self.stop.store(true, Ordering::Relaxed);
+        }
+    }
+}
+
+/// What became of the rows.
+struct Outcome<'a> {
+    first: Option<(usize, Error)>,
+    report: &'a mut (dyn FnMut(usize, Option<&Error>) + Send),
+}
+
+impl Outcome<'_> {
+    fn row(&mut self, row: usize, result: Result<()>) {
+        (self.report)(row, result.as_ref().err());
+        if let Err(error) = result {
+            if self.first.as_ref().is_none_or(|(first, _)| row < *first) {
+                self.first = Some((row, error));
+            }
+        }
+    }
+}

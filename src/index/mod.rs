@@ -1,0 +1,187 @@
+//! The index: what a Rust user sees, and how the parts fit together. No loop over neighbours, no bytes of files.
+//!
+//! # Threads
+//! Every method takes `&self`. Queries take no lock. Adds and deletions share the gate; whoever needs the records to
+//! stand still (save, persist, resize) closes it. One operation on a label at a time (its lock); ids are given out one
+//! at a time (`claiming`). Order of locks: gate, label, claiming or vacant slots or label map, `raising`, a record.
+
+mod add;
+mod facts;
+mod query;
+mod remove;
+mod stats;
+
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+
+use crate::error::{invalid, Error, Result};
+use crate::graph::level::LevelGenerator;
+use crate::graph::Graph;
+use crate::params::{Metric, Params, MAX_RECORDS};
+use crate::persist::directory::Directory;
+use crate::search::engine::Engine;
+use crate::search::scratch::Scratches;
+use crate::store::labels::Labels;
+use crate::store::layout::Layout;
+use crate::store::Store;
+use crate::sync::{lock, prepare_fences};
+
+pub use add::AddMode;
+pub use stats::Stats;
+
+/// An HNSW index.
+pub struct Index {
+    graph: Graph,
+    labels: Labels,
+    metric: Metric,
+    engine: Engine,
+    scratches: Scratches,
+    /// Records that fit; an index that grows on demand raises it by itself.
+    capacity: AtomicUsize,
+    grows: bool,
+    ef: AtomicUsize,
+    deleted: AtomicUsize,
+    allow_replace_deleted: bool,
+    read_only: bool,
+    mapped: bool,
+    /// Whether label map, deleted count and vacant slots are built: see `facts`.
+    ready: AtomicBool,
+    getting_ready: Mutex<()>,
+    gate: RwLock<()>,
+    claiming: Mutex<()>,
+    directory: Mutex<Option<Directory>>,
+}
+
+/// What an index is made of besides its graph.
+pub(crate) struct Traits {
+    pub(crate) metric: Metric,
+    /// 0: grows on demand.
+    pub(crate) max_elements: usize,
+    pub(crate) allow_replace_deleted: bool,
+    pub(crate) read_only: bool,
+    pub(crate) mapped: bool,
+}
+
+impl Index {
+    /// An empty index in memory. `params` are checked, and zeros in them stand for defaults.
+    pub fn new(params: &Params) -> Result<Self> {
+        let p = params.validated()?;
+        let layout = Layout::aligned(p.dim, p.m);
+        let store = Store::new(layout, p.metric == Metric::Cosine, p.max_elements)?;
+        let graph = Graph::new(store, p.m, p.ef_construction, LevelGenerator::new(p.seed, p.m));
+        let traits = Traits {
+            metric: p.metric,
+            max_elements: p.max_elements,
+            allow_replace_deleted: p.allow_replace_deleted,
+            read_only: false,
+            mapped: false,
+        };
+        let index = Self::from_graph(graph, traits, p.max_elements);
+        index.ready.store(true, Ordering::Release);
+        Ok(index)
+    }
+
+    /// An index over a graph that exists; label map and the like are built when they are first needed.
+    pub(crate) fn from_graph(graph: Graph, traits: Traits, capacity: usize) -> Self {
+        prepare_fences();
+        Self {
+            graph,
+            labels: Labels::new(),
+            metric: traits.metric,
+            engine: Engine::choose(traits.metric != Metric::L2),
+            scratches: Scratches::new(),
+            capacity: AtomicUsize::new(capacity),
+            grows: traits.max_elements == 0,
+            ef: AtomicUsize::new(10),
+            deleted: AtomicUsize::new(0),
+            allow_replace_deleted: traits.allow_replace_deleted,
+            read_only: traits.read_only,
+            mapped: traits.mapped,
+            ready: AtomicBool::new(false),
+            getting_ready: Mutex::new(()),
+            gate: RwLock::new(()),
+            claiming: Mutex::new(()),
+            directory: Mutex::new(None),
+        }
+    }
+
+    pub(crate) fn graph(&self) -> &Graph {
+        &self.graph
+    }
+
+    pub(crate) fn store(&self) -> &Store {
+        self.graph.store()
+    }
+
+    /// Where the index persists.
+    pub(crate) fn directory(&self) -> &Mutex<Option<Directory>> {
+        &self.directory
+    }
+
+    /// Keeps records from standing still elsewhere while the caller changes some.
+    fn change(&self) -> RwLockReadGuard<'_, ()> {
+        self.gate.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits until nobody changes records, and keeps everybody from it.
+    pub(crate) fn stand_still(&self) -> RwLockWriteGuard<'_, ()> {
+        self.gate.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn writable(&self) -> Result<()> {
+        if self.read_only {
+            return Err(Error::ReadOnly("the index was opened for reading only".into()));
+        }
+        Ok(())
+    }
+
+    /// Refuses when the index is for reading only.
+    pub(crate) fn check_writable(&self) -> Result<()> {
+        self.writable()
+    }
+
+    /// Records, deleted ones included.
+    pub fn count(&self) -> usize {
+        self.store().count()
+    }
+
+    /// Records that fit before the index is full or grows.
+    pub fn capacity(&self) -> usize {
+        self.capacity.load(Ordering::Relaxed)
+    }
+
+    /// Floats per vector.
+    pub fn dim(&self) -> usize {
+        self.store().layout().dim
+    }
+
+    /// How distance is measured.
+    pub fn metric(&self) -> Metric {
+        self.metric
+    }
+
+    /// Sets the capacity. Records do not move; nobody waits but other calls of this kind.
+    pub fn resize(&self, max_elements: usize) -> Result<()> {
+        self.writable()?;
+        let _claiming = lock(&self.claiming);
+        let count = self.count();
+        if max_elements < count {
+            return Err(invalid(format!("max_elements {max_elements} is less than the {count} records there are")));
+        }
+        if max_elements > MAX_RECORDS {
+            return Err(invalid(format!("max_elements {max_elements} is over {MAX_RECORDS}")));
+        }
+        self.store().check_reserved(max_elements)?;
+        self.capacity.store(max_elements, Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// Sets the size of the candidate list of queries that give none.
+    pub fn set_ef(&self, ef: usize) -> Result<()> {
+        if ef == 0 {
+            return Err(invalid("ef is 0"));
+        }
+        self.ef.store(ef, Ordering::Relaxed);
+        Ok(())
+    }
+}

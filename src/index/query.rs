@@ -1,0 +1,162 @@
+//! Querying and reading back.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::Mutex;
+
+use super::add::check_finite;
+use super::Index;
+use crate::error::{invalid, Error, Result};
+use crate::search::query::Ask;
+use crate::search::scratch::Scratch;
+use crate::store::view::View;
+use crate::sync::lock;
+
+/// Queries a thread should have to be worth its start (about 30 microseconds).
+const QUERIES_PER_THREAD: usize = 16;
+
+/// Where the results of all queries go.
+struct Outputs<'a> {
+    labels: &'a mut [u64],
+    distances: Option<&'a mut [f32]>,
+    counts: Option<&'a mut [usize]>,
+}
+
+impl Index {
+    /// The `k` nearest of each query. `ef` 0: the index's; `threads` 0: all cores. Rows of `out_labels` and
+    /// `out_distances` hold k entries, the unused tail u64::MAX and infinity. On failure outputs may be partly written.
+    #[allow(clippy::too_many_arguments, reason = "the C call, with slices")]
+    pub fn query(
+        &self,
+        queries: &[f32],
+        k: usize,
+        ef: usize,
+        threads: usize,
+        out_labels: &mut [u64],
+        out_distances: Option<&mut [f32]>,
+        out_counts: Option<&mut [usize]>,
+    ) -> Result<()> {
+        let dim = self.dim();
+        let count = queries.len() / dim;
+        let fits = |len: usize, per_query: usize| len == count * per_query;
+        if k == 0 || queries.len() % dim != 0 || !fits(out_labels.len(), k) {
+            return Err(invalid("sizes of queries and outputs contradict each other"));
+        }
+        if out_distances.as_ref().is_some_and(|d| !fits(d.len(), k))
+            || out_counts.as_ref().is_some_and(|c| !fits(c.len(), 1))
+        {
+            return Err(invalid("sizes of queries and outputs contradict each other"));
+        }
+        for (row, vector) in queries.chunks_exact(dim).enumerate() {
+            check_finite(vector).map_err(|e| e.context(format_args!("query {row}")))?;
+        }
+        let ef = if ef == 0 { self.ef.load(Ordering::Relaxed) } else { ef };
+        let ask = Ask { k, ef: ef.max(k), deletions: true };
+        let outputs = Outputs { labels: out_labels, distances: out_distances, counts: out_counts };
+        match threads_for(threads, count, QUERIES_PER_THREAD) {
+            0 | 1 => self.query_alone(queries, ask, outputs),
+            threads => self.query_together(queries, ask, outputs, threads),
+        }
+    }
+
+    fn query_alone(&self, queries: &[f32], ask: Ask, mut outputs: Outputs<'_>) -> Result<()> {
+        self.scratches.with(self.store(), |scratch| {
+            for (row, query) in queries.chunks_exact(self.dim()).enumerate() {
+                self.query_one(query, ask, scratch)?;
+                outputs.row(row, ask.k, &scratch.work.results);
+            }
+            Ok(())
+        })
+    }
+
+    fn query_together(&self, queries: &[f32], ask: Ask, outputs: Outputs<'_>, threads: usize) -> Result<()> {
+        let rows: Vec<&[f32]> = queries.chunks_exact(self.dim()).collect();
+        let (next, outputs, failure) = (AtomicUsize::new(0), Mutex::new(outputs), Mutex::new(None::<Error>));
+        on_threads(threads, &|| {
+            self.scratches.with(self.store(), |scratch| loop {
+                let row = next.fetch_add(1, Ordering::Relaxed);
+                let Some(query) = rows.get(row) else { break };
+                match self.query_one(query, ask, scratch) {
+                    Ok(()) => lock(&outputs).row(row, ask.k, &scratch.work.results),
+                    Err(error) => {
+                        lock(&failure).get_or_insert(error);
+                        break;
+                    }
+                }
+            });
+        });
+        let failed = lock(&failure).take();
+        failed.map_or(Ok(()), Err)
+    }
+
+    fn query_one(&self, query: &[f32], ask: Ask, scratch: &mut Scratch) -> Result<()> {
+        self.prepare(query, &mut scratch.vector);
+        // Read before the session opens: a record that is replaced meanwhile counts as deleted until it is complete.
+        let deletions = !self.is_ready() || self.deleted.load(Ordering::Acquire) != 0;
+        let Scratch { cell, work, vector, .. } = scratch;
+        let entry = self.graph.entry();
+        let view = View::open(self.store(), cell);
+        self.engine.query(&view, view.query(vector.get()), entry, Ask { deletions, ..ask }, work)
+    }
+
+    /// Copies the vectors of `labels` to `out`, as they were added.
+    pub fn get(&self, labels: &[u64], out: &mut [f32]) -> Result<()> {
+        if out.len() != labels.len() * self.dim() {
+            return Err(invalid(format!("{} floats for {} labels", out.len(), labels.len())));
+        }
+        let map = self.labels()?;
+        for (label, out) in labels.iter().zip(out.chunks_exact_mut(self.dim())) {
+            let _label = map.lock(*label);
+            map.with_slot(*label, |slot| {
+                let slot = slot.filter(|slot| !self.store().is_deleted(*slot));
+                let slot = slot.ok_or_else(|| Error::NotFound(format!("label {label} does not exist").into()))?;
+                self.store().copy_vector(slot, out);
+                if self.store().has_lengths() {
+                    let length = self.store().length(slot);
+                    out.iter_mut().for_each(|x| *x *= length);
+                }
+                Ok(())
+            })?;
+        }
+        Ok(())
+    }
+}
+
+impl Outputs<'_> {
+    fn row(&mut self, row: usize, k: usize, results: &[(f32, u64)]) {
+        let labels = &mut self.labels[row * k..(row + 1) * k];
+        labels.fill(u64::MAX);
+        for (to, (_, label)) in labels.iter_mut().zip(results) {
+            *to = *label;
+        }
+        if let Some(distances) = &mut self.distances {
+            let distances = &mut distances[row * k..(row + 1) * k];
+            distances.fill(f32::INFINITY);
+            for (to, (distance, _)) in distances.iter_mut().zip(results) {
+                *to = *distance;
+            }
+        }
+        if let Some(counts) = &mut self.counts {
+            counts[row] = results.len().min(k);
+        }
+    }
+}
+
+/// Threads to use: as many as asked for (0: as there are cores), but not more than have `least` items each.
+pub(super) fn threads_for(asked: usize, items: usize, least: usize) -> usize {
+    let cores = || std::thread::available_parallelism().map_or(1, |n| n.get());
+    let threads = if asked == 0 { cores() } else { asked };
+    threads.min(items / least).clamp(1, 1024)
+}
+
+/// Runs `work` on this thread and on `threads - 1` others, which are gone when it returns. Where the system refuses a
+/// thread, there is one fewer.
+pub(super) fn on_threads(threads: usize, work: &(impl Fn() + Sync)) {
+    std::thread::scope(|scope| {
+        for _ in 1..threads {
+            if std::thread::Builder::new().spawn_scoped(scope, work).is_err() {
+                break;
+            }
+        }
+        work();
+    });
+}

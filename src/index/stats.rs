@@ -1,0 +1,51 @@
+//! The state of an index in numbers.
+
+use std::sync::atomic::Ordering;
+
+use super::Index;
+use crate::params::Metric;
+
+/// What [`Index::stats`] tells.
+#[derive(Clone, Copy, Debug)]
+#[allow(missing_docs, reason = "hnx_stats_info documents each")]
+pub struct Stats {
+    pub metric: Metric,
+    pub allow_replace_deleted: bool,
+    pub mapped: bool,
+    pub read_only: bool,
+    pub dim: usize,
+    pub count: usize,
+    pub deleted: usize,
+    pub capacity: usize,
+    pub m: usize,
+    pub ef_construction: usize,
+    pub ef: usize,
+    pub max_level: i32,
+    pub record_bytes: u64,
+    pub other_bytes: u64,
+    pub dirty_records: u64,
+}
+
+impl Index {
+    /// The state now; numbers that change meanwhile may be from different moments.
+    pub fn stats(&self) -> Stats {
+        let (records, rest) = self.store().memory();
+        Stats {
+            metric: self.metric,
+            allow_replace_deleted: self.allow_replace_deleted,
+            mapped: self.mapped,
+            read_only: self.read_only,
+            dim: self.dim(),
+            count: self.count(),
+            deleted: self.deleted_count(),
+            capacity: self.capacity(),
+            m: self.graph.m(),
+            ef_construction: self.graph.ef_construction(),
+            ef: self.ef.load(Ordering::Relaxed),
+            max_level: self.graph.entry().map_or(-1, |(_, level)| level as i32),
+            record_bytes: records as u64,
+            other_bytes: (rest + self.labels.memory()) as u64,
+            dirty_records: self.store().dirty().count() as u64,
+        }
+    }
+}

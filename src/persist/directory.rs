@@ -1,0 +1,226 @@
+//! Chroma's persisted directory: made, and kept up to date by writing what changed.
+//!
+//! Records, lengths and lists are written in place and synced; the header, which says how many of them count, is
+//! written and synced last.
+
+use std::path::{Path, PathBuf};
+
+use super::format::{Header, DIRECTORY_HEADER, HEADER_FILE, LENGTHS_FILE, LISTS_FILE, RECORDS_FILE};
+use super::lists::{self, Offsets};
+use super::storage::{OsStorage, Storage, StorageFile};
+use super::write::{append_record, header, length_bytes, packed};
+use crate::error::{invalid, Result};
+use crate::index::Index;
+use crate::store::layout::Layout;
+use crate::store::{Slot, Store};
+use crate::sync::lock;
+
+/// Bytes handed to the system at a time.
+const CHUNK: usize = 1 << 20;
+
+/// A directory that an index persists to.
+pub(crate) struct Directory {
+    storage: Box<dyn Storage>,
+    path: PathBuf,
+    /// Of the records in its file.
+    layout: Layout,
+    /// What header.bin holds; all zeros when that is not known.
+    header: [u8; DIRECTORY_HEADER],
+    /// Records the files hold.
+    count: usize,
+    offsets: Offsets,
+    generation: u64,
+}
+
+/// What [`persist_dirty`] did.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Persisted {
+    /// Persists that wrote something.
+    pub generation: u64,
+    /// Records written.
+    pub records: u64,
+    /// Bytes written.
+    pub bytes: u64,
+}
+
+/// Makes `path` the directory of an index that is empty and has none.
+pub fn create_directory(index: &Index, path: &Path) -> Result<()> {
+    let mut directory = Directory::create(Box::new(OsStorage), path, index)?;
+    directory.write_all(index)?;
+    index.store().dirty().enable();
+    *lock(index.directory()) = Some(directory);
+    Ok(())
+}
+
+/// Writes what changed since the last call.
+pub fn persist_dirty(index: &Index) -> Result<Persisted> {
+    index.check_writable()?;
+    let mut directory = lock(index.directory());
+    let Some(directory) = directory.as_mut() else {
+        return Err(invalid("the index has no directory: give persist_path to hnx_init, or load a directory"));
+    };
+    directory.persist(index)
+}
+
+impl Directory {
+    /// An empty directory at `path`, where there must be no index yet.
+    pub(super) fn create(storage: Box<dyn Storage>, path: &Path, index: &Index) -> Result<Self> {
+        storage.create_dir(path)?;
+        for name in [HEADER_FILE, RECORDS_FILE, LENGTHS_FILE, LISTS_FILE] {
+            if storage.exists(&path.join(name)) {
+                return Err(invalid(format!("{} holds an index already ({name}): load it", path.display())));
+            }
+        }
+        storage.sync_dir(path.parent().unwrap_or(Path::new("")))?;
+        Ok(Self::at(storage, path, packed(index.store())))
+    }
+
+    /// A directory of `count` records that is there, loaded into `store` just now.
+    pub(super) fn existing(path: &Path, layout: Layout, store: &Store) -> Self {
+        let mut directory = Self::at(Box::new(OsStorage), path, layout);
+        directory.count = store.count();
+        directory.offsets.extend(store);
+        directory
+    }
+
+    fn at(storage: Box<dyn Storage>, path: &Path, layout: Layout) -> Self {
+        let (header, offsets) = ([0; DIRECTORY_HEADER], Offsets::default());
+        Self { storage, path: path.into(), layout, header, count: 0, offsets, generation: 0 }
+    }
+
+    /// Remembers the header that the files have.
+    pub(super) fn with_header(mut self, header: Header) -> Self {
+        self.header = header.to_directory_bytes();
+        self
+    }
+
+    /// Writes all records of an index that stands still or that nobody shares yet.
+    pub(super) fn write_all(&mut self, index: &Index) -> Result<()> {
+        let mut files = self.open()?;
+        self.offsets.extend(index.store());
+        let ids: Vec<u32> = index.store().slots().map(Slot::id).collect();
+        self.write_records(index, &ids, &mut files)?;
+        let header = header(index, self.layout).to_directory_bytes();
+        self.finish(&mut files, header)?;
+        self.storage.sync_dir(&self.path)?;
+        self.count = ids.len();
+        Ok(())
+    }
+
+    fn persist(&mut self, index: &Index) -> Result<Persisted> {
+        let still = index.stand_still();
+        let (store, dirty) = (index.store(), index.store().dirty());
+        let ids = dirty.ids();
+        let header = header(index, self.layout).to_directory_bytes();
+        if ids.is_empty() && header == self.header {
+            return Ok(Persisted { generation: self.generation, ..Persisted::default() });
+        }
+        let mut files = self.open()?;
+        self.offsets.extend(store);
+        self.write_records(index, &ids, &mut files)?;
+        dirty.clear();
+        let count = store.count();
+        // What is copied is copied: adds may go on while the device works.
+        drop(still);
+        if let Err(error) = self.finish(&mut files, header) {
+            // A failed sync may have dropped what it should have written: it is all dirty again.
+            ids.iter().filter_map(|id| store.slot(*id)).for_each(|slot| dirty.mark(slot));
+            self.header = [0; DIRECTORY_HEADER];
+            return Err(error);
+        }
+        self.count = count;
+        self.generation += 1;
+        let bytes = files.bytes + header.len() as u64;
+        Ok(Persisted { generation: self.generation, records: ids.len() as u64, bytes })
+    }
+
+    fn open(&self) -> Result<Files> {
+        let open = |name| self.storage.open(&self.path.join(name), true);
+        Ok(Files {
+            header: open(HEADER_FILE)?,
+            records: Part::new(open(RECORDS_FILE)?),
+            lengths: Part::new(open(LENGTHS_FILE)?),
+            lists: Part::new(open(LISTS_FILE)?),
+            bytes: 0,
+        })
+    }
+
+    /// Writes the records `ids`, ascending, everything but the header.
+    fn write_records(&self, index: &Index, ids: &[u32], files: &mut Files) -> Result<()> {
+        let store = index.store();
+        let (stride, upper_list) = (self.layout.stride as u64, self.layout.upper_list());
+        for slot in ids.iter().filter_map(|id| store.slot(*id)) {
+            let id = u64::from(slot.id());
+            append_record(store, slot, &self.layout, files.records.at(id * stride)?);
+            if store.has_lengths() {
+                files.lengths.at(id * 4)?.extend_from_slice(&length_bytes(store, slot));
+            }
+            let (offset, level) = self.offsets.of(slot.id(), upper_list);
+            // The size word of a record on the ground is zero for ever: it is written once.
+            if level > 0 || id >= self.count as u64 {
+                lists::append(store, slot, files.lists.at(offset)?);
+            }
+        }
+        files.bytes = files.records.finish()? + files.lengths.finish()? + files.lists.finish()?;
+        files.lengths.file.grow(4 * store.count() as u64)
+    }
+
+    /// Has everything on the device, then the header.
+    fn finish(&mut self, files: &mut Files, header: [u8; DIRECTORY_HEADER]) -> Result<()> {
+        files.records.file.sync()?;
+        files.lengths.file.sync()?;
+        files.lists.file.sync()?;
+        files.header.write_at(&header, 0)?;
+        files.header.sync()?;
+        self.header = header;
+        Ok(())
+    }
+}
+
+/// The four files, open.
+struct Files {
+    header: Box<dyn StorageFile>,
+    records: Part,
+    lengths: Part,
+    lists: Part,
+    bytes: u64,
+}
+
+/// A file being written at ascending offsets; neighbouring pieces go out together.
+struct Part {
+    file: Box<dyn StorageFile>,
+    buffer: Vec<u8>,
+    /// Where the buffer belongs.
+    start: u64,
+    bytes: u64,
+}
+
+impl Part {
+    fn new(file: Box<dyn StorageFile>) -> Self {
+        Self { file, buffer: Vec::new(), start: 0, bytes: 0 }
+    }
+
+    /// The buffer to append what belongs at `offset` to.
+    fn at(&mut self, offset: u64) -> Result<&mut Vec<u8>> {
+        if offset != self.start + self.buffer.len() as u64 || self.buffer.len() >= CHUNK {
+            self.flush()?;
+            self.start = offset;
+        }
+        Ok(&mut self.buffer)
+    }
+
+    fn flush(&mut self) -> Result<()> {
+        if !self.buffer.is_empty() {
+            self.file.write_at(&self.buffer, self.start)?;
+            self.bytes += self.buffer.len() as u64;
+            self.buffer.clear();
+        }
+        Ok(())
+    }
+
+    /// Writes the rest; all bytes written.
+    fn finish(&mut self) -> Result<u64> {
+        self.flush()?;
+        Ok(self.bytes)
+    }
+}

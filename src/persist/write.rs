@@ -1,0 +1,148 @@
+//! Writing a whole index.
+
+use std::path::{Path, PathBuf};
+
+use super::directory::Directory;
+use super::format::Header;
+use super::lists;
+use super::storage::{OsStorage, Storage, StorageFile};
+use crate::error::{invalid, Result};
+use crate::index::Index;
+use crate::store::layout::{Layout, LIST_HEADER};
+use crate::store::{Slot, Store};
+
+/// A file format.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    /// hnswlib's file.
+    Hnswlib,
+    /// Chroma's file.
+    Chroma,
+    /// Chroma's directory.
+    ChromaDirectory,
+}
+
+impl Format {
+    /// From the number C uses.
+    pub fn from_number(number: u32) -> Result<Self> {
+        match number {
+            0 => Ok(Self::Hnswlib),
+            1 => Ok(Self::Chroma),
+            2 => Ok(Self::ChromaDirectory),
+            _ => Err(invalid(format!("format {number} is unknown"))),
+        }
+    }
+}
+
+/// Bytes handed to the system at a time.
+const CHUNK: usize = 1 << 20;
+
+/// The header of an index that stands still, for records in `layout`.
+pub(super) fn header(index: &Index, layout: Layout) -> Header {
+    let graph = index.graph();
+    Header {
+        max_elements: index.capacity().max(index.count()),
+        count: index.count(),
+        layout,
+        entry: graph.entry().map(|(slot, level)| (slot.id(), level)),
+        mult: graph.level_scale(),
+        ef_construction: graph.ef_construction(),
+    }
+}
+
+/// The upstream layout of an index's records.
+pub(super) fn packed(store: &Store) -> Layout {
+    Layout::packed(store.layout().dim, store.layout().max_m)
+}
+
+/// Appends a record in the layout of a file; bytes between its parts are zeros.
+pub(super) fn append_record(store: &Store, slot: Slot, layout: &Layout, to: &mut Vec<u8>) {
+    let (memory, record) = (store.layout(), store.record_bytes(slot));
+    let start = to.len();
+    let links = LIST_HEADER + 4 * layout.max_m0;
+    to.extend_from_slice(&record[..links]);
+    to.resize(start + layout.vector, 0);
+    to.extend_from_slice(&record[memory.vector..memory.label + 8]); // vector and label, side by side in both
+    to.resize(start + layout.stride, 0);
+}
+
+/// The length as Chroma's formats hold it: zero where none is kept.
+pub(super) fn length_bytes(store: &Store, slot: Slot) -> [u8; 4] {
+    let length = if store.has_lengths() { store.length(slot) } else { 0.0 };
+    length.to_le_bytes()
+}
+
+/// Writes a file from its start.
+struct Appender {
+    file: Box<dyn StorageFile>,
+    buffer: Vec<u8>,
+    written: u64,
+}
+
+impl Appender {
+    fn flush_beyond(&mut self, limit: usize) -> Result<()> {
+        if self.buffer.len() > limit {
+            self.file.write_at(&self.buffer, self.written)?;
+            self.written += self.buffer.len() as u64;
+            self.buffer.clear();
+        }
+        Ok(())
+    }
+}
+
+/// Writes the whole index to `path`.
+pub fn save(index: &Index, path: &Path, format: Format) -> Result<()> {
+    if format == Format::ChromaDirectory {
+        let _still = index.stand_still();
+        return Directory::create(Box::new(OsStorage), path, index)?.write_all(index);
+    }
+    save_file(&OsStorage, index, path, format == Format::Chroma)
+}
+
+/// Writes beside the place, syncs, renames: what is at `path` stays whole until the new file is.
+fn save_file(storage: &dyn Storage, index: &Index, path: &Path, with_lengths: bool) -> Result<()> {
+    // A symbolic link stays one: its target is replaced.
+    let path = path.canonicalize().unwrap_or_else(|_| path.to_path_buf());
+    if path.is_dir() || path.file_name().is_none() {
+        return Err(invalid(format!("{} is a directory", path.display())));
+    }
+    let beside = temporary(&path);
+    let written = write_file(storage, index, &beside, with_lengths).and_then(|()| storage.rename(&beside, &path));
+    if written.is_err() {
+        storage.remove(&beside);
+        return written;
+    }
+    storage.sync_dir(path.parent().unwrap_or(Path::new("")))
+}
+
+fn temporary(path: &Path) -> PathBuf {
+    use std::sync::atomic::{AtomicU32, Ordering};
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    let mut name = std::ffi::OsString::from(".");
+    name.push(path.file_name().unwrap_or_default());
+    name.push(format!(".{}-{}.tmp", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed)));
+    path.with_file_name(name)
+}
+
+fn write_file(storage: &dyn Storage, index: &Index, path: &Path, with_lengths: bool) -> Result<()> {
+    let mut out = Appender { file: storage.open(path, true)?, buffer: Vec::new(), written: 0 };
+    let _still = index.stand_still();
+    let (store, layout) = (index.store(), packed(index.store()));
+    out.buffer.extend_from_slice(&header(index, layout).to_bytes());
+    for slot in store.slots() {
+        append_record(store, slot, &layout, &mut out.buffer);
+        out.flush_beyond(CHUNK)?;
+    }
+    if with_lengths {
+        for slot in store.slots() {
+            out.buffer.extend_from_slice(&length_bytes(store, slot));
+            out.flush_beyond(CHUNK)?;
+        }
+    }
+    for slot in store.slots() {
+        lists::append(store, slot, &mut out.buffer);
+        out.flush_beyond(CHUNK)?;
+    }
+    out.flush_beyond(0)?;
+    out.file.sync()
+}

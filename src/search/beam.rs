@@ -1,0 +1,38 @@
+//! The search of the ground level for a query, on an index without deleted records: one sorted pool.
+
+use crate::distance::Kernel;
+use crate::error::Result;
+use crate::search::heap::Near;
+use crate::search::scratch::Work;
+use crate::store::view::{Query, View};
+
+/// Leaves the `ef` nearest records that are reachable from `start` in `work.pool`.
+#[inline(always)]
+pub(crate) fn search_ground<K: Kernel>(
+    view: &View<'_>,
+    query: Query<'_>,
+    start: Near,
+    ef: usize,
+    work: &mut Work,
+) -> Result<()> {
+    let Work { visited, hop, pool, .. } = work;
+    pool.reset(ef)?;
+    pool.insert(start.distance, start.slot);
+    visited.insert(start.slot);
+    let store = view.store();
+    while let Some(slot) = pool.next().and_then(|id| view.slot(id)) {
+        // Likely the next to be expanded: its links can travel while this one's are worked on.
+        if let Some(next) = pool.peek().and_then(|id| view.slot(id)) {
+            store.links0(next).prefetch();
+        }
+        let count = hop.expand::<K>(view, query, store.links0(slot), visited);
+        for at in 0..count {
+            let distance = hop.distances[at];
+            if pool.admits(distance) && pool.insert(distance, hop.slots[at]) {
+                store.links0(hop.slots[at]).prefetch();
+            }
+        }
+    }
+    visited.clear();
+    Ok(())
+}

@@ -1,0 +1,69 @@
+//! The search of one level with hnswlib's two heaps (hnswalg.h `searchBaseLayer`, and `searchBaseLayerST` with
+//! deletions; Malkov and Yashunin 2018, algorithm 2).
+
+use crate::distance::Kernel;
+use crate::search::heap::{Heap, Near};
+use crate::search::scratch::Work;
+use crate::store::view::{Query, View};
+use crate::store::Slot;
+
+/// Leaves the `ef` nearest live records that are reachable from `start` in `work.found`. Deleted ones are walked
+/// through, not found.
+#[inline(always)]
+pub(crate) fn search_layer<K: Kernel>(
+    view: &View<'_>,
+    query: Query<'_>,
+    start: Slot,
+    level: usize,
+    ef: usize,
+    work: &mut Work,
+) {
+    let Work { visited, hop, frontier, found, .. } = work;
+    frontier.clear();
+    found.clear();
+    // The frontier is a heap of negated distances, as hnswlib's, so that equal ones move alike.
+    let mut bound = f32::MAX;
+    if !view.is_deleted(start) {
+        bound = view.distance::<K>(query, start);
+        found.push(Near { distance: bound, slot: start });
+    }
+    frontier.push(Near { distance: -bound, slot: start });
+    visited.insert(start);
+    while let Some(nearest) = frontier.top() {
+        if -nearest.distance > bound && found.len() == ef {
+            break;
+        }
+        frontier.pop();
+        let Some(links) = view.store().links(nearest.slot, level) else { continue };
+        let count = hop.expand::<K>(view, query, links, visited);
+        for at in 0..count {
+            let candidate = Near { distance: hop.distances[at], slot: hop.slots[at] };
+            if found.len() >= ef && !(bound > candidate.distance) {
+                continue;
+            }
+            frontier.push(Near { distance: -candidate.distance, slot: candidate.slot });
+            if !view.is_deleted(candidate.slot) {
+                found.push(candidate);
+            }
+            if found.len() > ef {
+                found.pop();
+            }
+            if let Some(worst) = found.top() {
+                bound = worst.distance;
+            }
+        }
+        if let Some(next) = frontier.top() {
+            if let Some(links) = view.store().links(next.slot, level) {
+                links.prefetch();
+            }
+        }
+    }
+    visited.clear();
+}
+
+/// Shrinks `found` to its `k` nearest.
+pub(crate) fn keep_nearest(found: &mut Heap, k: usize) {
+    while found.len() > k {
+        found.pop();
+    }
+}

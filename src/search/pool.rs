@@ -1,0 +1,137 @@
+//! The sorted pool of a query: the ef nearest records seen so far, and which of them were expanded.
+//!
+//! An entry is one u64: the distance's bits, mapped so that they order as the distances do, above the id; the lowest
+//! bit of the id's half says "expanded". Inserting is a binary search and a memmove of a few hundred bytes.
+//!
+//! Equivalence with hnswlib's two heaps: a candidate outside the ef nearest is never expanded there either, because
+//! the search stops at the first candidate beyond the bound. The exception is a candidate pushed out by a tie, which
+//! hnswlib still expands while it is exactly at the bound: `ties` keeps those.
+
+use crate::error::{out_of_memory, Result};
+use crate::store::Slot;
+
+const EXPANDED: u64 = 1 << 31;
+const ID: u64 = EXPANDED - 1;
+
+/// Bits of a distance, mapped to unsigned integers in the order of the distances (NaN, which only a damaged file can
+/// bring, beyond infinity or below its negative).
+#[inline(always)]
+fn key(distance: f32) -> u32 {
+    let bits = distance.to_bits();
+    bits ^ (((bits as i32 >> 31) as u32) | 0x8000_0000)
+}
+
+#[inline(always)]
+fn distance(key: u32) -> f32 {
+    f32::from_bits(if key & 0x8000_0000 != 0 { key ^ 0x8000_0000 } else { !key })
+}
+
+/// The pool.
+#[derive(Default)]
+pub(crate) struct Pool {
+    entries: Vec<u64>,
+    len: usize,
+    ef: usize,
+    /// The first entry that may not be expanded yet.
+    cursor: usize,
+    /// Entries pushed out while exactly at the bound, not expanded.
+    ties: Vec<u64>,
+}
+
+impl Pool {
+    /// Empties the pool and makes room for `ef` entries.
+    pub(crate) fn reset(&mut self, ef: usize) -> Result<()> {
+        if self.entries.len() < ef + 1 {
+            let more = ef + 1 - self.entries.len();
+            self.entries.try_reserve(more).map_err(|_| out_of_memory("a search pool"))?;
+            self.entries.resize(ef + 1, 0);
+        }
+        self.ties.clear();
+        (self.len, self.ef, self.cursor) = (0, ef, 0);
+        Ok(())
+    }
+
+    /// Whether a candidate at this distance would enter.
+    #[inline(always)]
+    pub(crate) fn admits(&self, distance: f32) -> bool {
+        self.len < self.ef || (self.entries[self.len - 1] >> 32) as u32 > key(distance)
+    }
+
+    /// Inserts a candidate that [`Pool::admits`]; true if it is the next to be expanded.
+    #[inline(always)]
+    pub(crate) fn insert(&mut self, distance: f32, slot: Slot) -> bool {
+        let entry = u64::from(key(distance)) << 32 | u64::from(slot.id());
+        let at = self.entries[..self.len].partition_point(|&e| e < entry);
+        self.entries.copy_within(at..self.len, at + 1);
+        self.entries[at] = entry;
+        if self.len < self.ef {
+            self.len += 1;
+        } else {
+            self.push_out(self.entries[self.len]);
+        }
+        let next = at <= self.cursor;
+        self.cursor = self.cursor.min(at);
+        next
+    }
+
+    #[inline(always)]
+    fn push_out(&mut self, out: u64) {
+        let bound = self.entries[self.len - 1] >> 32;
+        if out >> 32 == bound && out & EXPANDED == 0 && self.ties.len() < self.ties.capacity().max(64) {
+            self.ties.push(out);
+        }
+    }
+
+    /// The nearest record that was not expanded yet; it counts as expanded from now on.
+    #[inline(always)]
+    pub(crate) fn next(&mut self) -> Option<u32> {
+        while self.cursor < self.len {
+            let entry = &mut self.entries[self.cursor];
+            self.cursor += 1;
+            if *entry & EXPANDED == 0 {
+                *entry |= EXPANDED;
+                return Some((*entry & ID) as u32);
+            }
+        }
+        self.next_tie()
+    }
+
+    #[cold]
+    fn next_tie(&mut self) -> Option<u32> {
+        let bound = self.entries[..self.len].last()? >> 32;
+        while let Some(tie) = self.ties.pop() {
+            if tie >> 32 == bound {
+                return Some((tie & ID) as u32);
+            }
+        }
+        None
+    }
+
+    /// The record that [`Pool::next`] would give, ties aside.
+    #[inline(always)]
+    pub(crate) fn peek(&self) -> Option<u32> {
+        let unexpanded = self.entries[self.cursor..self.len].iter().find(|&&e| e & EXPANDED == 0);
+        unexpanded.map(|&e| (e & ID) as u32)
+    }
+
+    /// Ids and distances, nearest first.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (u32, f32)> + '_ {
+        self.entries[..self.len].iter().map(|&e| ((e & ID) as u32, distance((e >> 32) as u32)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_order_as_distances_and_come_back() {
+        let values = [f32::NEG_INFINITY, -3.5, -1e-40, 0.0, 1e-40, 0.5, 0.50000006, 1.0, 7e30, f32::INFINITY];
+        for pair in values.windows(2) {
+            assert!(key(pair[0]) < key(pair[1]), "{pair:?}");
+        }
+        for value in values {
+            assert_eq!(distance(key(value)), value);
+        }
+    }
+}

@@ -1,0 +1,169 @@
+//! A block of memory whose address never changes: a reserved range, committed from its start as it is needed.
+//!
+//! Committed memory starts as zeros. From 4 MiB on it asks for 2 MiB pages: searches touch records at random, and
+//! with 4 KiB pages each touch is a TLB miss.
+
+use std::fs::File;
+use std::os::fd::AsRawFd;
+use std::ptr;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use crate::error::{out_of_memory, Error, Result};
+
+const HUGE: usize = 2 << 20;
+const GIB: usize = 1 << 30;
+
+/// Address space reserved by all arenas of the process: many indexes must not use up the host's.
+static RESERVED: AtomicUsize = AtomicUsize::new(0);
+
+/// The block.
+pub(crate) struct Arena {
+    /// First usable byte, on a 2 MiB boundary.
+    base: *mut u8,
+    /// Bytes usable at most.
+    len: usize,
+    /// Bytes usable now.
+    committed: AtomicUsize,
+    /// What munmap gets.
+    whole: (*mut libc::c_void, usize),
+}
+
+// SAFETY: an address range; who may read or write which part of it is the business of its user.
+unsafe impl Send for Arena {}
+// SAFETY: as above; commit changes page protections only and is serialised by its callers.
+unsafe impl Sync for Arena {}
+
+impl Arena {
+    /// Reserves room for `needed` bytes, and more where address space is plentiful, so that the block can grow in
+    /// place: 16 times as much and at least 64 GiB, up to 1 TiB; less under RLIMIT_AS or when the process holds many
+    /// indexes. Reserved space costs no memory.
+    pub(crate) fn reserve(needed: usize) -> Result<Self> {
+        let plenty = needed.saturating_mul(16).clamp(64 * GIB, 1024 * GIB);
+        let crowded = address_space_is_limited() || RESERVED.load(Ordering::Relaxed) > 16 * 1024 * GIB;
+        let wanted = if crowded { needed.saturating_mul(2).max(64 << 20) } else { plenty };
+        Self::reserve_up_to(wanted.max(needed), needed)
+    }
+
+    /// Reserves as much of `wanted` as there is, but `needed` at least.
+    pub(crate) fn reserve_up_to(mut wanted: usize, needed: usize) -> Result<Self> {
+        loop {
+            let len = wanted.checked_add(2 * HUGE - 1).map(|n| n & !(HUGE - 1));
+            let whole_len = len.ok_or_else(|| out_of_memory("the address range of an index"))?;
+            let flags = libc::MAP_PRIVATE | libc::MAP_ANON | libc::MAP_NORESERVE;
+            // SAFETY: a fresh mapping anywhere.
+            let start = unsafe { libc::mmap(ptr::null_mut(), whole_len, libc::PROT_NONE, flags, -1, 0) };
+            if start != libc::MAP_FAILED {
+                RESERVED.fetch_add(whole_len, Ordering::Relaxed);
+                let skip = (start as usize).wrapping_neg() & (HUGE - 1);
+                let base = start.cast::<u8>().wrapping_add(skip);
+                return Ok(Self { base, len: wanted, committed: AtomicUsize::new(0), whole: (start, whole_len) });
+            }
+            if wanted == needed {
+                return Err(out_of_memory("the address range of an index"));
+            }
+            wanted = (wanted / 2).max(needed);
+        }
+    }
+
+    /// Puts `file` at the start of the block, as private copy-on-write pages. The bytes behind the file, up to the
+    /// end of its last page, are zeros. Nothing must be committed yet.
+    pub(crate) fn map_file(&self, file: &File, len: usize) -> Result<()> {
+        if len == 0 {
+            return Ok(());
+        }
+        if len > self.len {
+            return Err(out_of_memory("the address range of a mapped file"));
+        }
+        let (protection, flags) = (libc::PROT_READ | libc::PROT_WRITE, libc::MAP_PRIVATE | libc::MAP_FIXED);
+        // SAFETY: replaces pages of our own reservation, which nobody uses yet.
+        let at = unsafe { libc::mmap(self.base.cast(), len, protection, flags, file.as_raw_fd(), 0) };
+        if at == libc::MAP_FAILED {
+            return Err(Error::Io(format!("cannot map the file: {}", std::io::Error::last_os_error()).into()));
+        }
+        self.committed.store(len.next_multiple_of(page_size()), Ordering::Release);
+        Ok(())
+    }
+
+    /// Makes the first `bytes` bytes usable. Calls must not overlap.
+    pub(crate) fn commit(&self, bytes: usize) -> Result<()> {
+        let old = self.committed.load(Ordering::Acquire);
+        if bytes <= old {
+            return Ok(());
+        }
+        if bytes > self.len {
+            return Err(out_of_memory(&format!("growth beyond the {} bytes reserved for it", self.len)));
+        }
+        let step = if bytes >= 2 * HUGE { HUGE } else { 64 << 10 };
+        let new = bytes.next_multiple_of(step).min(self.len.next_multiple_of(page_size()));
+        // SAFETY: old..new is page-aligned and inside our reservation.
+        unsafe {
+            let at = self.base.add(old).cast();
+            if libc::mprotect(at, new - old, libc::PROT_READ | libc::PROT_WRITE) != 0 {
+                return Err(out_of_memory(&format!("{} more bytes of an index", new - old)));
+            }
+            #[cfg(target_os = "linux")]
+            if new >= 2 * HUGE {
+                // Advice: where it is refused, small pages do.
+                libc::madvise(at, new - old, libc::MADV_HUGEPAGE);
+            }
+        }
+        self.committed.store(new, Ordering::Release);
+        Ok(())
+    }
+
+    /// First byte of the block.
+    #[inline]
+    pub(crate) fn base(&self) -> *mut u8 {
+        self.base
+    }
+
+    /// Bytes the block can grow to.
+    pub(crate) fn capacity(&self) -> usize {
+        self.len
+    }
+
+    /// Bytes usable now.
+    pub(crate) fn committed(&self) -> usize {
+        self.committed.load(Ordering::Relaxed)
+    }
+}
+
+impl Drop for Arena {
+    fn drop(&mut self) {
+        RESERVED.fetch_sub(self.whole.1, Ordering::Relaxed);
+        // SAFETY: our mapping; its users are gone with the arena.
+        unsafe { libc::munmap(self.whole.0, self.whole.1) };
+    }
+}
+
+fn page_size() -> usize {
+    // SAFETY: no arguments of ours.
+    unsafe { libc::sysconf(libc::_SC_PAGESIZE) as usize }
+}
+
+fn address_space_is_limited() -> bool {
+    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    // SAFETY: `limit` is writable.
+    unsafe { libc::getrlimit(libc::RLIMIT_AS, &mut limit) == 0 && limit.rlim_cur != libc::RLIM_INFINITY }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn grows_in_place_and_starts_as_zeros() {
+        let arena = Arena::reserve(1000).unwrap();
+        arena.commit(1000).unwrap();
+        let base = arena.base();
+        // SAFETY: committed above, and nobody else uses it.
+        unsafe { base.add(999).write(7) };
+        arena.commit(50 << 20).unwrap();
+        assert_eq!(arena.base(), base);
+        // SAFETY: as above.
+        unsafe {
+            assert_eq!((base.add(999).read(), base.add((50 << 20) - 1).read()), (7, 0));
+        }
+        assert!(arena.commit(usize::MAX / 4).is_err());
+    }
+}

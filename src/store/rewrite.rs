@@ -1,0 +1,109 @@
+//! Replacing a vector that searches may be reading, without making them wait.
+//!
+//! A reader opens a session: it publishes, in a cell of its own, the epoch it saw. A rewrite of a record
+//! 1. copies the old vector, label and flag aside and makes the epoch odd: sessions that open now read that record
+//!    from the copy;
+//! 2. waits until every session that opened before is closed: nobody reads the record in place any more;
+//! 3. writes the record and makes the epoch even: sessions that open now read it in place again.
+//!
+//! So a session sees the old record or the new one, never a mixture, and never waits; a rewrite waits about as long
+//! as a query takes. One rewrite at a time, and two copies in turn: before a copy is used again, step 2 of the rewrite
+//! in between has seen its readers go. Opening a session costs two loads and a store ([`crate::sync::light_fence`]).
+
+use std::cell::UnsafeCell;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+
+use super::{Slot, Store};
+use crate::sync::{heavy_fence, light_fence, lock, Backoff};
+
+/// A record as it was before the rewrite that is under way.
+pub(crate) struct Before {
+    pub(super) id: u32,
+    pub(super) label: u64,
+    pub(super) deleted: bool,
+    pub(super) vector: Box<[f32]>,
+}
+
+/// The cell of one reader, on a cache line of its own: the epoch of its session, 0 between sessions.
+#[repr(align(128))]
+#[derive(Default)]
+pub(crate) struct SessionCell(AtomicU64);
+
+/// Epoch, copies and readers of a store.
+pub(crate) struct Rewrites {
+    epoch: AtomicU64,
+    before: [UnsafeCell<Before>; 2],
+    /// Held for a whole rewrite. The cells are those of all readers there are.
+    cells: Mutex<Vec<Arc<SessionCell>>>,
+}
+
+// SAFETY: `before` is written by the one that holds the lock, at a time when no session can refer to it (module doc).
+unsafe impl Sync for Rewrites {}
+
+impl Rewrites {
+    pub(super) fn new(dim: usize) -> Self {
+        let before = || {
+            let vector = vec![0.0; dim].into_boxed_slice();
+            UnsafeCell::new(Before { id: u32::MAX, label: 0, deleted: false, vector })
+        };
+        Self { epoch: AtomicU64::new(2), before: [before(), before()], cells: Mutex::new(Vec::new()) }
+    }
+
+    /// A cell for a new reader; cells whose reader is gone are given up.
+    pub(crate) fn register(&self) -> Arc<SessionCell> {
+        let mut cells = lock(&self.cells);
+        cells.retain(|cell| Arc::strong_count(cell) > 1);
+        let cell = Arc::new(SessionCell::default());
+        cells.push(Arc::clone(&cell));
+        cell
+    }
+
+    /// Opens a session; the copy to read from, if a rewrite is under way.
+    #[inline]
+    pub(super) fn open(&self, cell: &SessionCell) -> Option<&Before> {
+        loop {
+            let epoch = self.epoch.load(Ordering::Acquire);
+            cell.0.store(epoch, Ordering::Relaxed);
+            light_fence();
+            if self.epoch.load(Ordering::Acquire) == epoch {
+                if epoch & 1 == 0 {
+                    return None;
+                }
+                // SAFETY: of an odd epoch: written before the epoch was, and not again while this session is open.
+                return Some(unsafe { &*self.before[(epoch >> 1 & 1) as usize].get() });
+            }
+        }
+    }
+
+    /// Closes the session.
+    #[inline]
+    pub(super) fn close(&self, cell: &SessionCell) {
+        cell.0.store(0, Ordering::Release);
+    }
+}
+
+impl Store {
+    /// Replaces vector, length and label of a record. The caller holds the label's lock and no session.
+    pub(crate) fn rewrite(&self, slot: Slot, vector: &[f32], length: f32, label: u64) {
+        let rewrites = &self.rewrites;
+        let cells = lock(&rewrites.cells);
+        let even = rewrites.epoch.load(Ordering::Relaxed);
+        let odd = even + 1;
+        // SAFETY: we hold the lock, and the sessions of epoch odd - 4, the last ones to use this copy, were seen to
+        // close before epoch odd - 2 was over.
+        let before = unsafe { &mut *rewrites.before[(odd >> 1 & 1) as usize].get() };
+        (before.id, before.label, before.deleted) = (slot.id(), self.label(slot), self.is_deleted(slot));
+        self.copy_vector(slot, &mut before.vector);
+        rewrites.epoch.store(odd, Ordering::Release);
+        heavy_fence();
+        for cell in cells.iter() {
+            let mut wait = Backoff::new();
+            while (1..odd).contains(&cell.0.load(Ordering::Acquire)) {
+                wait.pause();
+            }
+        }
+        self.fill(slot, vector, length, label);
+        rewrites.epoch.store(odd + 1, Ordering::Release);
+    }
+}

@@ -1,0 +1,146 @@
+//! What a session sees: the records, one of them perhaps as it was before a rewrite. Distances are computed here,
+//! because here ids become addresses.
+
+use super::rewrite::{Before, SessionCell};
+use super::{Slot, Store};
+use crate::distance::Kernel;
+
+/// An open session on a store.
+pub(crate) struct View<'a> {
+    store: &'a Store,
+    cell: &'a SessionCell,
+    before: Option<&'a Before>,
+    /// Id of the record to be read from `before`; u32::MAX, which is no slot, when there is none.
+    moved: u32,
+    count: usize,
+}
+
+/// A vector to measure from: `dim` floats that live as long as the view is used with it.
+#[derive(Clone, Copy)]
+pub(crate) struct Query<'a>(&'a [f32]);
+
+impl<'a> View<'a> {
+    /// Opens a session with a cell of [`super::rewrite::Rewrites::register`] that no other session uses.
+    #[inline]
+    pub(crate) fn open(store: &'a Store, cell: &'a SessionCell) -> Self {
+        let before = store.rewrites.open(cell);
+        Self { store, cell, before, moved: before.map_or(u32::MAX, |b| b.id), count: store.count() }
+    }
+
+    pub(crate) fn store(&self) -> &'a Store {
+        self.store
+    }
+
+    /// Records when the session was opened; a search looks at these only.
+    #[inline(always)]
+    pub(crate) fn count(&self) -> usize {
+        self.count
+    }
+
+    /// `id` as a slot, if it was one when the session was opened.
+    #[inline(always)]
+    pub(crate) fn slot(&self, id: u32) -> Option<Slot> {
+        ((id as usize) < self.count).then_some(Slot(id))
+    }
+
+    /// A vector of the caller's to measure from.
+    pub(crate) fn query<'q>(&self, vector: &'q [f32]) -> Query<'q> {
+        assert_eq!(vector.len(), self.store.layout.dim);
+        Query(vector)
+    }
+
+    /// A record's vector to measure from.
+    #[inline(always)]
+    pub(crate) fn query_of(&self, slot: Slot) -> Query<'_> {
+        // SAFETY: `dim` floats that are not written while the session is open.
+        Query(unsafe { std::slice::from_raw_parts(self.row(slot), self.store.layout.dim) })
+    }
+
+    #[inline(always)]
+    fn row(&self, slot: Slot) -> *const f32 {
+        match self.before {
+            Some(before) if slot.0 == self.moved => before.vector.as_ptr(),
+            _ => self.store.vector_ptr(slot),
+        }
+    }
+
+    /// Label of a record.
+    #[inline]
+    pub(crate) fn label(&self, slot: Slot) -> u64 {
+        match self.before {
+            Some(before) if slot.0 == self.moved => before.label,
+            _ => self.store.label(slot),
+        }
+    }
+
+    /// Whether a record is deleted.
+    #[inline]
+    pub(crate) fn is_deleted(&self, slot: Slot) -> bool {
+        match self.before {
+            Some(before) if slot.0 == self.moved => before.deleted,
+            _ => self.store.is_deleted(slot),
+        }
+    }
+
+    /// Distance of a record.
+    #[inline(always)]
+    pub(crate) fn distance<K: Kernel>(&self, query: Query<'_>, slot: Slot) -> f32 {
+        // SAFETY: both hold `dim` floats; K is chosen for this CPU by `search::engine`.
+        unsafe { K::one(query.0.as_ptr(), self.row(slot), query.0.len()) }
+    }
+
+    /// Distances of many records, four at a time; `out` is as long as `slots`.
+    #[inline(always)]
+    pub(crate) fn distances<K: Kernel>(&self, query: Query<'_>, slots: &[Slot], out: &mut [f32]) {
+        let (q, dim) = (query.0.as_ptr(), query.0.len());
+        let (mut fours, mut to) = (slots.chunks_exact(4), out.chunks_exact_mut(4));
+        for (slots, to) in (&mut fours).zip(&mut to) {
+            let rows = [self.row(slots[0]), self.row(slots[1]), self.row(slots[2]), self.row(slots[3])];
+            // SAFETY: as in `distance`.
+            to.copy_from_slice(&unsafe { K::four(q, rows, dim) });
+        }
+        for (slot, to) in fours.remainder().iter().zip(to.into_remainder()) {
+            *to = self.distance::<K>(query, *slot);
+        }
+    }
+
+    /// Asks for the lines of a record's vector.
+    #[inline(always)]
+    pub(crate) fn prefetch(&self, slot: Slot, bytes: usize) {
+        prefetch_lines(self.store.vector_ptr(slot).cast(), bytes);
+    }
+}
+
+impl Drop for View<'_> {
+    #[inline]
+    fn drop(&mut self) {
+        self.store.rewrites.close(self.cell);
+    }
+}
+
+/// Asks for the cache lines that hold `bytes` bytes from `start` on. Any address will do.
+#[inline(always)]
+pub(crate) fn prefetch_lines(start: *const u8, bytes: usize) {
+    let end = start.wrapping_add(bytes);
+    let mut line = (start as usize & !63) as *const u8;
+    while line < end {
+        prefetch(line);
+        line = line.wrapping_add(64);
+    }
+}
+
+#[inline(always)]
+fn prefetch(line: *const u8) {
+    // SAFETY: a prefetch never faults and changes nothing a program can see.
+    #[cfg(target_arch = "x86_64")]
+    unsafe {
+        std::arch::x86_64::_mm_prefetch::<{ std::arch::x86_64::_MM_HINT_T0 }>(line.cast());
+    }
+    // SAFETY: as above.
+    #[cfg(target_arch = "aarch64")]
+    unsafe {
+        std::arch::asm!("prfm pldl1keep, [{0}]", in(reg) line, options(nostack, readonly, preserves_flags));
+    }
+    #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
+    let _ = line;
+}
