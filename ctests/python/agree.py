@@ -24,13 +24,6 @@ def results(first, second, queries, k=10, ef=60, what='', metric='l2'):
     return i, d
 
 
-def contents(index, labels, vectors, what='', ulp=0):
-    """get() gives the vectors of the labels."""
-    got = index.get(labels)
-    apart = formats.ulps(got, vectors).max() if len(labels) else 0
-    assert apart <= ulp, f'{what}: vectors are up to {apart} ulp from what they should be'
-
-
 def same_records(a, b, what='', lengths=False, capacity=True):
     """Two files as formats.read gives them: header, and every record byte for byte, up to offset and stride."""
     for field in formats.FIELDS:

@@ -1,208 +1,160 @@
-"""Files go both ways between libhnx, hnswlib 0.8.0 and chroma-hnswlib 0.7.1, each original a process of its own."""
+"""Files go both ways between libhnx, hnswlib 0.8.0 and chroma-hnswlib 0.7.1, each original a process of its own.
+
+Chroma 0.7.1 itself does not write everything it has in memory: the first element alone is never written, and neither are
+the lists of neighbours that an update rewrote. So a directory of Chroma's is compared with what Chroma finds after
+opening it again, and has at least two elements.
+"""
 import os
 import shutil
+import struct
 import sys
 import tempfile
 import numpy as np
 import agree
-import data
 import formats
 import hnx
-import test_persist
 from harness import case, run
+from host import Host, content
 from originals import Package
 
 hnswlib, chroma = Package('hnswlib'), Package('chroma')
-DIM, M, EFC = 24, 8, 80
+DIM = 24
 METRICS = ('l2', 'ip', 'cosine')
+# What it is called here, who reads and writes it, what hnx_save calls it.
 KINDS = {'file': (hnswlib, hnx.FORMAT_HNSWLIB), 'chroma_file': (chroma, hnx.FORMAT_CHROMA),
          'directory': (chroma, hnx.FORMAT_CHROMA_DIRECTORY)}
 
 
-class Host:
-    """An index made by libhnx or an original, and what it should hold: label -> vector; deleted ones have none."""
-
-    def __init__(self, engine, metric, capacity=1000, replace=False, path=None, m=M):
-        self.index = engine.init(metric, DIM, capacity, m, EFC, 3, replace, path)
-        self.metric, self.replace, self.live, self.dead, self.replaced = metric, replace, {}, set(), 0
-        self.rng = np.random.default_rng(17)
-        self.queries = self.rng.normal(size=(200, DIM)).astype(np.float32)
-
-    def vectors(self, n):
-        return self.rng.normal(size=(n, DIM)).astype(np.float32) * self.rng.uniform(.2, 5, (n, 1)).astype(np.float32)
-
-    def add(self, n, index=None):
-        taken = np.array(sorted(self.live.keys() | self.dead), np.uint64)
-        self.put(np.setdiff1d(data.labels(self.rng, n + len(taken)), taken)[:n], index)
-
-    def put(self, labels, index=None):
-        x = self.vectors(len(labels))
-        (index or self.index).add(x, labels)
-        self.live.update(zip(map(int, labels), x))
-        self.dead -= set(map(int, labels))
-
-    def update(self, n, index=None):
-        self.put(self.some(n), index)
-
-    def delete(self, n, index=None):
-        labels = self.some(n)
-        (index or self.index).delete(*labels)
-        self.dead |= set(map(int, labels))
-        for label in labels:
-            del self.live[int(label)]
-
-    def some(self, n):
-        return self.rng.permutation(np.array(sorted(self.live), np.uint64))[:n]
-
-    def day(self):
-        """Adds, updates and deletions."""
-        self.add(300)
-        self.update(40)
-        self.delete(30)
-        self.add(60)
-        return self
-
-    def check(self, index, what, units=False):
-        """index holds what this one should hold, and finds the same."""
-        assert index.count == len(self.live) + len(self.dead), f'{what}: {index.count} records'
-        labels = np.array(sorted(self.live), np.uint64)
-        if len(labels):
-            x = np.array([self.live[int(l)] for l in labels])
-            got = index.get(labels)
-            want = x / np.linalg.norm(x, axis=1, keepdims=True) if units else x
-            if self.metric == 'cosine':  # unit vectors are rounded, and so is their product with the length
-                assert np.allclose(got, want, rtol=1e-6, atol=0), f'{what}: vectors are off by {np.abs(got / want - 1).max()}'
-            else:
-                assert np.array_equal(got, want), f'{what}: other vectors'
-        for label in list(self.dead)[:3]:
-            try:
-                index.get([label])
-            except RuntimeError as error:
-                assert 'NOT_FOUND' in str(error) or 'Label not found' in str(error), error
-            else:
-                raise AssertionError(f'{what}: deleted label {label} is still there')
-        if len(labels) >= 10:
-            found, _ = agree.results(index, self.index, self.queries, what=what, metric=self.metric)
-            assert not (set(found.ravel().tolist()) & self.dead), f'{what}: a deleted label was found'
+def copied(path, to):
+    return shutil.copytree(path, to) if os.path.isdir(path) else shutil.copy(path, to)
 
 
-def write(host, kind, path):
-    KINDS[kind][0], host.index.save(path, KINDS[kind][1])
+def removed(path):
+    shutil.rmtree(path) if os.path.isdir(path) else os.remove(path)
 
 
-def theirs(kind, metric, path, **options):
-    return KINDS[kind][0].load(path, metric, DIM, **options)
+def lossy(kind, metric):
+    """hnswlib's file has no place for the lengths of cosine vectors."""
+    return kind == 'file' and metric == 'cosine'
 
 
 @case('file')
 @case('chroma_file')
 @case('directory')
 def they_open_ours(kind):
-    """What hnx_save writes, and after they added to it we open it again."""
+    """What hnx_save writes is opened by the original, which goes on with it; what that makes of it, we open."""
+    original, number = KINDS[kind]
     for metric in METRICS:
         with tempfile.TemporaryDirectory() as folder:
-            host, path = Host(hnx.Index, metric).day(), f'{folder}/x'
-            write(host, kind, path)
+            host, path = Host(hnx.Index.init(metric, DIM, 1000, 8, 80, 3), metric), f'{folder}/ours'
+            host.day()
+            host.index.save(path, number)
             for capacity in (0, 5000):
-                copy = f'{folder}/{capacity}'
-                (shutil.copytree if kind == 'directory' else shutil.copy)(path, copy)
-                what = f'{metric} capacity {capacity}'
-                with theirs(kind, metric, copy, max_elements=capacity) as index:
+                what = f'{metric}, opened with capacity {capacity}'
+                copy = copied(path, f'{folder}/{capacity}')
+                with original.load(copy, metric, DIM, max_elements=capacity) as index:
                     assert index.capacity == (capacity or 1000), f'{what}: {index.capacity}'
-                    assert set(index.labels().tolist()) == host.live.keys() | host.dead
-                    host.check(index, f'{what}, they open ours', units=kind == 'file' and metric == 'cosine')
-            with theirs(kind, metric, copy, max_elements=5000) as index:  # they go on with it, and so do we
-                state = host.live.copy(), host.dead.copy()
-                for step in (lambda: host.add(50, index), lambda: host.update(10, index), lambda: host.delete(5, index)):
-                    step()
-                index.persist() if kind == 'directory' else index.save(copy)
-                ours = host.index
-                host.index = index
-                if kind == 'directory':  # 0.7.1 forgets the neighbours that an update rewrote, so results are compared with what it wrote
-                    host.index = theirs(kind, metric, copy)
-                with hnx.Index.load(copy, metric, DIM) as again:
-                    host.check(again, f'{metric}: we open what they made of ours', units=kind == 'file' and metric == 'cosine')
-                if host.index is not index:
-                    host.index.close()
-                host.index, (host.live, host.dead) = ours, state
-            ours.close()
+                    assert set(index.labels().tolist()) == host.live.keys() | host.dead, what
+                    host.check(index, what, lossy(kind, metric))
+                    later = host.on(index)
+                    later.day()
+                    index.persist() if kind == 'directory' else index.save(copy)
+                    if kind == 'directory':
+                        later.index = original.load(copied(copy, f'{copy}-theirs'), metric, DIM)
+                    with hnx.Index.load(copy, metric, DIM) as ours:
+                        later.check(ours, f'{what}, we open what they made of ours', lossy(kind, metric))
+                    if kind == 'directory':
+                        later.index.close()
+            host.index.close()
 
 
 def originals(kind, metric, folder):
-    """Indexes that the originals write, in many states: name, path, host (closed last)."""
-    engine, directory = KINDS[kind][0], kind == 'directory'
+    """Indexes in many states, written by an original: name, path, and a host with the original that opened a copy."""
+    original, directory = KINDS[kind][0], kind == 'directory'
 
-    def make(name, capacity=1000, act=lambda host: host.day(), m=M):
-        path = f'{folder}/{name}'
-        if directory:
-            os.mkdir(path)
-        host = Host(engine, metric, capacity, path=path if directory else None, m=m)
-        act(host)
-        host.index.persist() if directory else host.index.save(path)
-        if directory:  # what 0.7.1 wrote, not what it has in memory: it forgets updated neighbours
-            host.index.close()
-            copy = shutil.copytree(path, f'{path}-opened')
-            host.index = engine.load(copy, metric, DIM)
-        return name, path, host
+    def store(index, path):
+        index.persist() if directory else index.save(path)
 
-    def grown(host):
+    def grown(host, path):
         host.add(190)
+        store(host.index, path)
         host.index.resize(700)
         host.add(300)
 
-    def full(host):
-        host.add(200)
-
-    def stages(host):
+    def stages(host, path):
         for _ in range(3):
             host.add(60)
+            host.update(6)
             host.delete(7)
-            host.index.persist() if directory else None
+            store(host.index, path)
 
-    yield make('day')
-    yield make('resized', 200, grown)
-    yield make('full', 200, full)
-    yield make('in stages', 5000, stages)
-    yield make('m2', act=lambda host: host.day(), m=2)
-    yield make('two', act=lambda host: host.add(2))
-    yield make('empty', act=lambda host: None)
+    states = [('day', 1000, 8, lambda host, _: host.day()),
+              ('grown', 200, 8, grown),
+              ('full', 200, 8, lambda host, _: host.add(200)),
+              ('stages', 5000, 8, stages),
+              ('m2', 1000, 2, lambda host, _: host.day()),
+              ('two', 50, 16, lambda host, _: host.add(2)),
+              ('empty', 1000, 8, lambda host, _: None),
+              ('all deleted', 50, 8, lambda host, _: (host.add(20), host.delete(20)))]
     if not directory:
-        yield make('one', act=lambda host: host.add(1))
-        yield make('all deleted', act=lambda host: (host.add(20), host.delete(20)))
+        states.append(('one', 10, 8, lambda host, _: host.add(1)))
+    for name, capacity, m, act in states:
+        path = f'{folder}/{name}'
+        if directory:
+            os.mkdir(path)
+        host = Host(original.init(metric, DIM, capacity, m, 80, 3, path=path if directory else None), metric)
+        act(host, path)
+        store(host.index, path)
+        host.index.close()
+        host.index = original.load(copied(path, f'{path}-theirs'), metric, DIM)
+        yield name, path, host
+        host.index.close()
+
+
+def variants():
+    """Ways to open: words, and options of hnx.Index.load."""
+    for mmap in (False, True):
+        for check in (hnx.CHECK_DEFAULT, hnx.CHECK_FAST, hnx.CHECK_DEEP):
+            for read_only in (False, True):
+                yield dict(mmap=mmap, check=check, read_only=read_only)
 
 
 @case('file')
 @case('chroma_file')
 @case('directory')
 def we_open_theirs(kind):
-    """Mapped or read, at every check level, with and without a capacity; then we add, update, delete and write, and they open that."""
+    """Read or mapped, at every check level; we add, update, delete and save; they and we open that."""
+    original, number = KINDS[kind]
     opened = 0
     for metric in METRICS:
         with tempfile.TemporaryDirectory() as folder:
             for name, path, host in originals(kind, metric, folder):
-                units = kind == 'file' and metric == 'cosine'
-                for mmap in (False, True):
-                    for check in (hnx.CHECK_DEFAULT, hnx.CHECK_FAST, hnx.CHECK_DEEP):
-                        for read_only in (False, True):
-                            what = f'{metric} {name} mmap {mmap} check {check} read only {read_only}'
-                            try:
-                                with hnx.Index.load(path, metric, DIM, mmap=mmap, check=check, read_only=read_only) as index:
-                                    assert index.deleted == len(host.dead), f'{what}: {index.deleted} deleted'
-                                    assert index.capacity >= index.count
-                                    host.check(index, what, units)
-                                    opened += 1
-                                    if read_only:
-                                        refuses(index, what)
-                                    elif check != hnx.CHECK_FAST:
-                                        go_on(kind, metric, index, host, path, f'{folder}/next', what, units)
-                            except hnx.Error as error:
-                                raise AssertionError(f'{what}: {error}') from error
-                host.index.close()
+                before = content(path)
+                for options in variants():
+                    what = f'{metric}, {name}, {options}'
+                    with hnx.Index.load(path, metric, DIM, **options) as index:
+                        assert index.deleted == len(host.dead), f'{what}: {index.deleted} deleted'
+                        host.check(index, what, lossy(kind, metric))
+                        opened += 1
+                        if options['read_only']:
+                            refuses(index, what)
+                            continue
+                        later = host.on(index)
+                        later.day()
+                        index.save(f'{folder}/next', number)
+                        with original.load(f'{folder}/next', metric, DIM) as theirs:
+                            assert theirs.capacity >= theirs.count, f'{what}: saved with capacity {theirs.capacity}'
+                            later.check(theirs, f'{what}, they open what we made of theirs', lossy(kind, metric))
+                        with hnx.Index.load(f'{folder}/next', metric, DIM) as ours:
+                            later.check(ours, f'{what}, we open what we made of theirs', lossy(kind, metric))
+                        removed(f'{folder}/next')
+                    assert content(path) == before, f'{what}: what was opened has changed on disk'
     return f'{opened} opened'
 
 
 def refuses(index, what):
-    for change in (lambda: index.add(np.zeros(DIM), 5), lambda: index.delete(5), lambda: index.resize(10**6)):
+    for change in (lambda: index.add(np.zeros(DIM), 5), lambda: index.delete(5), lambda: index.undelete(5),
+                   lambda: index.resize(10**6)):
         try:
             change()
         except hnx.Error as error:
@@ -211,27 +163,188 @@ def refuses(index, what):
             raise AssertionError(f'{what}: a read-only index was changed')
 
 
-def go_on(kind, metric, index, host, path, next_path, what, units):
-    """index, opened from path, is changed and written; the original opens it and finds what index finds. path stays as it was."""
-    before = fingerprint(path)
-    state, memory = (host.live.copy(), host.dead.copy()), host.index
-    room = index.capacity
-    index.resize(max(room, index.count + 100))
-    host.index = index
-    host.add(40, index)
-    host.update(min(9, len(host.live)), index)
-    host.delete(4, index)
-    write(host, kind, next_path)
-    with theirs(kind, metric, next_path) as again:
-        host.check(again, f'{what}: they open what we made of theirs', units and False)
-    with hnx.Index.load(next_path, metric, DIM) as again:
-        host.check(again, f'{what}: we open what we made of theirs', units and False)
-    shutil.rmtree(next_path) if kind == 'directory' else os.remove(next_path)
-    assert fingerprint(path) == before, f'{what}: the file that was opened has changed'
-    host.index, (host.live, host.dead) = memory, state
+@case
+def we_persist_into_theirs():
+    """A directory that Chroma wrote, mapped or read, is changed and persisted by us, then by Chroma, then by us."""
+    for metric in METRICS:
+        for mmap in (False, True):
+            with tempfile.TemporaryDirectory() as folder:
+                for name, path, host in originals('directory', metric, folder):
+                    later = host
+                    for round in range(2):
+                        what = f'{metric}, {name}, mmap {mmap}, round {round}'
+                        with hnx.Index.load(path, metric, DIM, mmap=mmap) as index:
+                            later = later.on(index)
+                            later.day()
+                            index.persist()
+                            with chroma.load(copied(path, f'{path}-{round}'), metric, DIM) as theirs:
+                                later.check(theirs, f'{what}, they open what we persisted into theirs')
+                        with chroma.load(path, metric, DIM, max_elements=5000) as theirs:
+                            later = later.on(theirs)
+                            later.add(30)
+                            later.delete(3)
+                            theirs.persist()
+                            with hnx.Index.load(path, metric, DIM, read_only=True) as index:
+                                later.check(index, f'{what}, we open what they persisted into ours')
 
 
-def fingerprint(path):
-    """Content of a file, or of the four files of a directory."""
-    parts = [os.path.join(path, name) for name in formats.FILES] if os.path.isdir(path) else [path]
-    return [open(part, 'rb').read() for part in parts]
+@case
+def saved_again_is_the_same():
+    """An original's file, opened and saved by us, is the same file; Chroma's file and directory hold the same records."""
+    for metric in METRICS:
+        for kind, (_, number) in KINDS.items():
+            with tempfile.TemporaryDirectory() as folder:
+                for name, path, host in originals(kind, metric, folder):
+                    theirs = formats.read(path, chroma=kind == 'chroma_file')
+                    for mmap in (False, True):
+                        for capacity in (0, theirs.max_elements):
+                            what = f'{kind}, {metric}, {name}, mmap {mmap}, opened with capacity {capacity}'
+                            with hnx.Index.load(path, metric, DIM, mmap=mmap, max_elements=capacity) as index:
+                                index.save(f'{folder}/again', number)
+                            if kind == 'file':
+                                formats.assert_same_file(f'{folder}/again', path, what)
+                            else:  # lengths are not initialised by Chroma but for cosine
+                                ours = formats.read(f'{folder}/again', chroma=kind == 'chroma_file')
+                                agree.same_records(ours, theirs, what, lengths=metric == 'cosine')
+                            removed(f'{folder}/again')
+
+
+@case
+def conversions():
+    """One index saved in the three formats has the same records, and each can be opened and saved as any other."""
+    for metric in METRICS:
+        with tempfile.TemporaryDirectory() as folder:
+            host = Host(hnx.Index.init(metric, DIM, 0, 8, 80, 3), metric)
+            host.day()
+            for kind, (_, number) in KINDS.items():
+                host.index.save(f'{folder}/{kind}', number)
+            first = formats.read(f'{folder}/file')
+            for kind in KINDS:
+                agree.same_records(formats.read(f'{folder}/{kind}', chroma=kind == 'chroma_file'), first, f'{metric}, {kind}')
+                with hnx.Index.load(f'{folder}/{kind}', metric, DIM) as index:
+                    for to, (original, number) in KINDS.items():
+                        index.save(f'{folder}/to', number)
+                        with original.load(f'{folder}/to', metric, DIM) as theirs:
+                            host.check(theirs, f'{metric}, {kind} to {to}', metric == 'cosine' and 'file' in (kind, to))
+                        removed(f'{folder}/to')
+            host.index.close()
+
+
+@case
+def cosine_lengths():
+    """hnx_get: from Chroma's formats the originals come back within 2 ulp, from hnswlib's file the stored unit vectors."""
+    x = np.random.default_rng(4).normal(size=(500, 100)).astype(np.float32) * np.float32(7)
+    labels = np.arange(500) * 3
+    with tempfile.TemporaryDirectory() as folder:
+        for name, engine, path, chroma_file in (('hnswlib', hnswlib, f'{folder}/file', False), ('chroma', chroma, f'{folder}/chroma', True)):
+            with engine.init('cosine', 100, 500, 8, 40) as index:
+                index.add(x, labels)
+                index.save(path)
+            stored = formats.read(path, chroma=chroma_file)
+            assert np.array_equal(stored.labels, labels)
+            with hnx.Index.load(path, 'cosine', 100) as index:
+                got = index.get(labels)
+            if chroma_file:
+                assert formats.ulps(got, x).max() <= 2, f'{formats.ulps(got, x).max()} ulp'
+                assert np.array_equal(got, stored.vectors * stored.lengths[:, None])
+            else:
+                assert np.array_equal(got, stored.vectors)
+        os.mkdir(f'{folder}/directory')
+        with hnx.Index.init('cosine', 100, path=f'{folder}/new') as index:
+            index.add(x, labels)
+            index.persist()
+            ours = index.get(labels)
+        assert formats.ulps(ours, x).max() <= 2, f'{formats.ulps(ours, x).max()} ulp'
+        with chroma.load(f'{folder}/new', 'cosine', 100) as index:
+            assert np.array_equal(index.get(labels), ours)
+
+
+@case
+def capacity():
+    """A capacity given at loading is kept to; without one the index grows."""
+    with tempfile.TemporaryDirectory() as folder:
+        for kind in KINDS:
+            for name, path, host in originals(kind, 'l2', tempfile.mkdtemp(dir=folder)):
+                if name != 'full':
+                    continue
+                for mmap in (False, True):
+                    with hnx.Index.load(path, 'l2', DIM, max_elements=10, mmap=mmap) as index:
+                        assert index.capacity == 200, f'{kind}: capacity {index.capacity}'
+                        later = host.on(index)
+                        try:
+                            later.add(1)
+                        except hnx.Error as error:
+                            assert error.name == 'HNX_ERR_FULL', error
+                        else:
+                            raise AssertionError(f'{kind}: more records than the capacity')
+                        index.resize(201)
+                        later.add(1)
+                        assert index.count == index.capacity == 201
+                    with hnx.Index.load(path, 'l2', DIM, max_elements=260, mmap=mmap) as index:
+                        assert index.capacity == 260
+                        host.on(index).add(60)
+                    with hnx.Index.load(path, 'l2', DIM, mmap=mmap) as index:
+                        host.on(index).add(600)
+                        assert index.count == 800 <= index.capacity
+
+
+@case
+def refused():
+    """Another dim, another version, files that end early or go on too long, paths with nothing or with something there."""
+    def refuses_with(names, what, act):
+        try:
+            act()
+        except hnx.Error as error:
+            assert error.name in names, f'{what}: {error}'
+        else:
+            raise AssertionError(f'{what} was accepted')
+
+    corrupt = ('HNX_ERR_CORRUPT',)
+    for kind in KINDS:
+        with tempfile.TemporaryDirectory() as folder:
+            path = next(path for name, path, _ in originals(kind, 'l2', folder) if name == 'day')
+            for mmap in (False, True):
+                def load(at=path, dim=DIM):
+                    hnx.Index.load(at, 'l2', dim, mmap=mmap).close()
+                for dim in (DIM - 1, DIM + 1, 2 * DIM):
+                    refuses_with(corrupt, f'{kind} with dim {dim}', lambda: load(dim=dim))
+                refuses_with(('HNX_ERR_NOT_FOUND',), 'nothing', lambda: load(f'{folder}/nothing'))
+                for name in formats.FILES if kind == 'directory' else ['']:
+                    whole = os.path.join(path, name).rstrip('/')
+                    size = os.path.getsize(whole)
+                    g = formats.read(path, chroma=kind == 'chroma_file')
+                    need = {'data_level0.bin': g.count * g.stride, 'length.bin': 4 * g.count}.get(name, size)
+                    for end in sorted({0, 1, 4, 90, 95, 99, need // 3, need // 2, need - 8, need - 1} - {need}):
+                        bad = copied(path, f'{folder}/cut')
+                        os.truncate(os.path.join(bad, name).rstrip('/'), end)
+                        if end < need:
+                            refuses_with(corrupt, f'{kind} {name} of {size} bytes cut to {end}', lambda: load(bad))
+                        removed(bad)
+                if kind != 'directory':
+                    bad = copied(path, f'{folder}/long')
+                    with open(bad, 'ab') as f:
+                        f.write(b'\0' * 4)
+                    refuses_with(corrupt, f'{kind} with four bytes more', lambda: load(bad))
+                    removed(bad)
+                else:
+                    bad = copied(path, f'{folder}/version')
+                    with open(f'{bad}/header.bin', 'r+b') as f:
+                        f.write(struct.pack('<i', 2))
+                    refuses_with(('HNX_ERR_VERSION',), 'version 2', lambda: load(bad))
+                    removed(bad)
+                    for name in formats.FILES:
+                        bad = copied(path, f'{folder}/missing')
+                        os.remove(f'{bad}/{name}')
+                        refuses_with(corrupt + ('HNX_ERR_NOT_FOUND', 'HNX_ERR_IO'), f'without {name}', lambda: load(bad))
+                        removed(bad)
+            if kind == 'directory':
+                before = content(path)
+                refuses_with(('HNX_ERR_INVALID_ARGUMENT',), 'init onto an index', lambda: hnx.Index.init('l2', DIM, path=path))
+                with hnx.Index.init('l2', DIM) as index:
+                    refuses_with(('HNX_ERR_INVALID_ARGUMENT', 'HNX_ERR_IO'), 'save onto an index',
+                                 lambda: index.save(path, hnx.FORMAT_CHROMA_DIRECTORY))
+                assert content(path) == before
+
+
+if __name__ == '__main__':
+    run('files', quick='--quick' in sys.argv, only=next((a for a in sys.argv[1:] if a[0] != '-'), None))

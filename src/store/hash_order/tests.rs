@@ -32,11 +32,11 @@ fn iterates_as_libstdcxx_does() {
     assert!(status.expect("a C++ compiler with libstdc++ (apt-get install g++)").success());
 
     let mut rng = SmallRng::seed_from_u64(3);
-    for (operations, ids) in [(50, 40), (400, 60), (3000, 100_000), (60_000, 3_000_000_000)] {
+    for (operations, ids) in [(50, 40u32), (400, 60), (3000, 100_000), (60_000, 3_000_000_000)] {
         let (mut set, mut input, mut expected) = (HashOrder::default(), String::new(), String::new());
         let mut known = Vec::new();
         for step in 0..operations {
-            let id = rng.random_range(0..ids as u32);
+            let id = rng.random_range(0..ids);
             if rng.random_range(0..3) > 0 || known.is_empty() {
                 set.insert(id);
                 known.push(id);

@@ -1,0 +1,145 @@
+/* Files cut short and files with flipped bits: a status or an index that works, never a crash, never a hang. Run
+ * with a sanitizer to see accesses outside of what was read. */
+#include "load.h"
+
+enum { DIM = 4, COUNT = 16, M = 3 };
+
+static hnx_index *tiny(void)
+{
+    float *rows = check_vectors(COUNT, DIM, 32);
+    uint64_t *labels = check_labels(COUNT, 0);
+    hnx_options options = index_options(HNX_METRIC_COSINE, DIM, 0);
+    hnx_index *index = NULL;
+    options.m = M;
+    CHECK_OK(hnx_init(&options, &index));
+    CHECK_OK(index_add(index, rows, labels, COUNT));
+    CHECK_OK(hnx_mark_deleted(index, 4));
+    free(rows);
+    free(labels);
+    return index;
+}
+
+/* Everything one can do with an index. What it answers is not checked beyond the shape: the bytes may lie. */
+static void use(hnx_index *index)
+{
+    const float rows[2 * DIM] = {1, 2, 3, 4, -4, 3, -2, 1};
+    uint64_t labels[8];
+    float distances[8], back[DIM];
+    size_t count = 0;
+    const hnx_query_options options = index_ef(32);
+    CHECK_OK(hnx_query(index, rows, 1, 8, &options, labels, distances, &count));
+    CHECK(count <= 8 && hnx_deleted_count(index) <= hnx_count(index));
+    for (size_t at = count; at < 8; at++)
+        CHECK(labels[at] == UINT64_MAX);
+    for (size_t at = 0; at < count; at++)
+        hnx_get(index, labels + at, 1, back);
+    index_add_one(index, rows, 1000);
+    index_add_one(index, rows + DIM, 2);
+    index_add_one(index, rows, 4);
+    hnx_mark_deleted(index, 3);
+    CHECK_OK(hnx_query(index, rows + DIM, 1, 8, &options, labels, distances, &count));
+    hnx_save(index, "saved", HNX_FORMAT_CHROMA);
+}
+
+/* Opens in one of the ways; whether it worked. */
+static int try_to_open(const char *path, size_t way)
+{
+    static const uint32_t flags[] = {0, HNX_LOAD_MMAP, HNX_LOAD_READ_ONLY, HNX_LOAD_MMAP, HNX_ALLOW_REPLACE_DELETED};
+    static const uint32_t checks[] = {HNX_CHECK_DEFAULT, HNX_CHECK_FAST, HNX_CHECK_FAST, HNX_CHECK_DEEP, HNX_CHECK_FAST};
+    hnx_load_options options = load_options(HNX_METRIC_COSINE, DIM, flags[way % 5]);
+    hnx_index *index = NULL;
+    hnx_status status;
+    options.check = checks[way % 5];
+    status = hnx_load(path, &options, &index);
+    CHECK(status == HNX_OK || status == HNX_ERR_CORRUPT || status == HNX_ERR_VERSION || status == HNX_ERR_OUT_OF_MEMORY || status == HNX_ERR_NOT_FOUND);
+    CHECK((status == HNX_OK) == (index != NULL));
+    if (index != NULL)
+        use(index);
+    hnx_free(index);
+    return status == HNX_OK;
+}
+
+/* path: the file to damage; opened: what to open, the file itself or its folder. A single file has an exact size: one
+ * byte less cannot be accepted. The files of a folder may be longer than they need to be. */
+static void cut(const char *path, const char *opened)
+{
+    size_t size;
+    unsigned char *bytes = files_read(path, &size);
+    for (size_t keep = 0; keep < size; keep += keep > 120 ? check_pick(41, 1) : check_pick(7, 1)) {
+        files_write(path, bytes, keep);
+        for (size_t way = 0; way < 2; way++)
+            CHECK(!try_to_open(opened, keep + way) || path != opened);
+    }
+    files_write(path, bytes, size);
+    for (size_t way = 0; way < 5; way++)
+        CHECK(try_to_open(opened, way));
+    files_write(path, bytes, size); /* a folder opened for writing may have been written to */
+    free(bytes);
+}
+
+static void flip(const char *path, const char *opened)
+{
+    size_t size, refused = 0;
+    unsigned char *bytes = files_read(path, &size);
+    for (size_t bit = 0; bit < 8 * size; bit += check_pick(61, 1)) {
+        bytes[bit / 8] ^= (unsigned char)(1 << bit % 8);
+        files_write(path, bytes, size);
+        refused += !try_to_open(opened, bit / 8 + bit % 8);
+        bytes[bit / 8] ^= (unsigned char)(1 << bit % 8);
+    }
+    CHECK(refused > 0 || strstr(path, "length") != NULL);
+    files_write(path, bytes, size);
+    free(bytes);
+}
+
+/* Bytes of all ones, of all zeros, and at random places random ones: several damages at once. */
+static void scribble(const char *path, const char *opened)
+{
+    size_t size;
+    unsigned char *bytes = files_read(path, &size), *copy = (unsigned char *)check_alloc(size, 1);
+    uint64_t state = 33;
+    for (size_t round = 0; round < check_pick(50, 2000); round++) {
+        const size_t places = 1 + check_next(&state) % 6;
+        memcpy(copy, bytes, size);
+        for (size_t place = 0; place < places; place++) {
+            const size_t at = check_next(&state) % size, len = 1 + check_next(&state) % 8;
+            const uint64_t kind = check_next(&state) % 3;
+            for (size_t byte = at; byte < at + len && byte < size; byte++)
+                copy[byte] = kind == 0 ? 0 : kind == 1 ? 0xFF : (unsigned char)check_next(&state);
+        }
+        files_write(path, copy, size);
+        try_to_open(opened, round);
+    }
+    files_write(path, bytes, size);
+    free(bytes);
+    free(copy);
+}
+
+static void all_damages(const char *path, const char *opened)
+{
+    cut(path, opened);
+    flip(path, opened);
+    scribble(path, opened);
+}
+
+int main(void)
+{
+    char folder[FILES_PATH];
+    hnx_index *index = tiny();
+    files_enter(folder);
+    CHECK_OK(hnx_save(index, "hnswlib", HNX_FORMAT_HNSWLIB));
+    CHECK_OK(hnx_save(index, "chroma", HNX_FORMAT_CHROMA));
+    CHECK_OK(hnx_save(index, "directory", HNX_FORMAT_CHROMA_DIRECTORY));
+    hnx_free(index);
+    {
+        static const char hnswlib[] = "hnswlib", chroma[] = "chroma";
+        all_damages(hnswlib, hnswlib);
+        all_damages(chroma, chroma);
+    }
+    all_damages("directory/header.bin", "directory");
+    all_damages("directory/data_level0.bin", "directory");
+    all_damages("directory/length.bin", "directory");
+    all_damages("directory/link_lists.bin", "directory");
+    files_leave(folder);
+    return 0;
+}

@@ -1,0 +1,58 @@
+/* A child of fork() may query, add to and free the index of its parent; the parent does not notice. */
+#include <sys/wait.h>
+
+#include "files.h"
+#include "index.h"
+
+enum { DIM = 12, COUNT = 400 };
+
+static void everything(hnx_index *index, const float *rows)
+{
+    uint64_t *labels = (uint64_t *)check_alloc(COUNT, sizeof *labels);
+    hnx_query_options all_cores = index_ef(100);
+    all_cores.threads = 0;
+    CHECK(index_nearest(index, rows, 100) == 0);
+    CHECK_OK(hnx_query(index, rows, COUNT, 1, &all_cores, labels, NULL, NULL));
+    for (size_t at = 0; at < COUNT; at++)
+        CHECK(labels[at] < 2 * COUNT);
+    CHECK_OK(index_add_one(index, rows + DIM, 7777));
+    CHECK_OK(hnx_mark_deleted(index, 5));
+    CHECK_STATUS(HNX_ERR_ALREADY_DELETED, hnx_mark_deleted(index, 5));
+    CHECK_OK(hnx_add(index, rows, labels, COUNT, NULL, NULL)); /* all cores, too */
+    free(labels);
+}
+
+static void in_child(hnx_index *index, const float *rows)
+{
+    int status = -1;
+    const pid_t child = fork();
+    CHECK(child >= 0);
+    if (child == 0) {
+        alarm(100); /* a lock held by a thread that does not exist here would be waited for for ever */
+        everything(index, rows);
+        hnx_free(index);
+        _Exit(0);
+    }
+    CHECK(waitpid(child, &status, 0) == child);
+    CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+}
+
+int main(void)
+{
+    float *rows = check_vectors(COUNT, DIM, 40);
+    hnx_index *index = index_of(HNX_METRIC_L2, DIM, rows, COUNT, 0);
+    hnx_query_options all_cores = index_ef(100);
+    uint64_t *labels = (uint64_t *)check_alloc(COUNT, sizeof *labels);
+    all_cores.threads = 0;
+    in_child(index, rows);
+    /* The parent has used threads before it forks again. */
+    CHECK_OK(hnx_query(index, rows, COUNT, 1, &all_cores, labels, NULL, NULL));
+    in_child(index, rows);
+    CHECK(hnx_count(index) == COUNT && hnx_deleted_count(index) == 0);
+    CHECK(index_nearest(index, rows + 5 * DIM, 100) == 5);
+    everything(index, rows);
+    hnx_free(index);
+    free(labels);
+    free(rows);
+    return 0;
+}
