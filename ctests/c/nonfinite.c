@@ -11,7 +11,7 @@ static void refused(hnx_index *index, float *rows, size_t dim, size_t row, float
     size_t counts[ROWS];
     const float before = *cell;
     *cell = value;
-    snprintf(word, sizeof word, "row %zu", row);
+    snprintf(word, sizeof word, "row %zu:", row);
     for (uint64_t label = 0; label < ROWS; label++)
         labels[label] = label + 500;
     CHECK_STATUS(HNX_ERR_INVALID_ARGUMENT, hnx_add(index, rows, labels, ROWS, NULL, NULL));
@@ -24,6 +24,7 @@ static void refused(hnx_index *index, float *rows, size_t dim, size_t row, float
     memset(counts, 0x11, sizeof counts);
     CHECK_STATUS(HNX_ERR_INVALID_ARGUMENT, hnx_query(index, rows, ROWS, 2, NULL, found, distances, counts));
     hnx_last_error(text, sizeof text);
+    snprintf(word, sizeof word, "query %zu:", row);
     CHECK(strstr(text, word) != NULL);
     for (size_t byte = 0; byte < sizeof found; byte++)
         CHECK(((unsigned char *)found)[byte] == 0x11);

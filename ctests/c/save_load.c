@@ -24,7 +24,7 @@ static void unit_vectors(const hnx_index *index, uint64_t label)
     CHECK(fabs(square - 1) < 1e-5);
 }
 
-static void goes_on(hnx_index *index, const float *rows, size_t count)
+static void goes_on(hnx_index *index, uint32_t metric, const float *rows, size_t count)
 {
     const float place[DIM] = {7, 7, 7, 7, 7, 7, 7, 7, 7};
     size_t found = 0;
@@ -33,8 +33,8 @@ static void goes_on(hnx_index *index, const float *rows, size_t count)
     CHECK_OK(hnx_mark_deleted(index, 1 << 21));
     CHECK(hnx_count(index) == count + 2);
     CHECK(index_nearest(index, place, 100) == 1 << 20);
-    for (uint64_t label = 0; label < 50; label++)
-        found += label % 7 == 3 || index_nearest(index, rows + label * DIM, 100) == label;
+    for (uint64_t label = 0; label < 50; label++) /* an inner product may be larger with another vector */
+        found += label % 7 == 3 || metric == HNX_METRIC_IP || index_nearest(index, rows + label * DIM, 100) == label;
     CHECK(found >= 49);
 }
 
@@ -64,7 +64,7 @@ static void round_trip(uint32_t metric, uint32_t format, uint32_t flags, uint32_
                 same_vectors(index, loaded, label);
     CHECK_OK(hnx_unmark_deleted(loaded, 3));
     CHECK_OK(hnx_mark_deleted(loaded, 3));
-    goes_on(loaded, rows, count);
+    goes_on(loaded, metric, rows, count);
     hnx_free(loaded);
     hnx_free(index);
     files_remove(NAMES[format]);
@@ -95,12 +95,12 @@ static void capacity(void)
 /* Empty indexes and indexes of one record can be saved and opened, too. */
 static void small(uint32_t format, size_t count)
 {
-    const float row[DIM] = {1, 2, 3, 4, 5, 6, 7, 8, 9};
+    const float row[DIM] = {1, 2, 3, 4, 5, 6, 7, 8, 9}, other[DIM] = {0};
     hnx_index *index = index_of(HNX_METRIC_L2, DIM, row, count, 5), *loaded;
     CHECK_OK(hnx_save(index, "small", format));
     loaded = load_index("small", HNX_METRIC_L2, DIM, 0);
     CHECK(hnx_count(loaded) == count);
-    CHECK_OK(index_add_one(loaded, row, 6));
+    CHECK_OK(index_add_one(loaded, other, 6));
     CHECK(hnx_count(loaded) == count + 1 && index_nearest(loaded, row, 10) == (count ? 5 : 6));
     hnx_free(loaded);
     hnx_free(index);

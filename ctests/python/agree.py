@@ -24,14 +24,15 @@ def results(first, second, queries, k=10, ef=60, what='', metric='l2'):
     return i, d
 
 
-def same_records(a, b, what='', lengths=False, capacity=True):
+def same_records(a, b, what='', lengths=False):
     """Two files as formats.read gives them: header, and every record byte for byte, up to offset and stride."""
     for field in formats.FIELDS:
-        if field not in ('stride', 'label_offset', 'data_offset') and (capacity or field != 'max_elements'):
+        if field not in ('stride', 'label_offset', 'data_offset'):
             assert getattr(a, field) == getattr(b, field), f'{what}: {field} {getattr(a, field)} != {getattr(b, field)}'
     for field in ('labels', 'flags', 'counts', 'slots', 'vectors'):
-        x, y = (np.ascontiguousarray(getattr(g, field)).view(np.uint8).reshape(g.count, -1) for g in (a, b))
-        rows = np.flatnonzero((x != y).any(1))
+        x, y = (np.ascontiguousarray(getattr(g, field)) for g in (a, b))
+        x, y = (v.view(np.uint32) if v.dtype == np.float32 else v for v in (x, y))  # bits, not values
+        rows = np.flatnonzero((x != y).reshape(a.count, x.size // max(a.count, 1)).any(1))
         assert not len(rows), f'{what}: {field} differ in {len(rows)} of {a.count} records, first {rows[0]}'
     rows = [n for n, (x, y) in enumerate(zip(a.upper, b.upper)) if x != y]
     assert not rows, f'{what}: upper lists differ in {len(rows)} of {a.count} records, first {rows[0]}'

@@ -11,6 +11,7 @@ class Host:
 
     def __init__(self, index, metric, seed=17):
         self.index, self.metric, self.live, self.dead = index, metric, {}, set()
+        self.last = {}  # the last vector of every label
         self.rng = np.random.default_rng(seed)
         self.queries = self.vectors(200)
 
@@ -21,7 +22,7 @@ class Host:
     def on(self, index):
         """This record for another index with the same content; changes of one do not show in the other."""
         other = Host(index, self.metric)
-        other.live, other.dead, other.queries = dict(self.live), set(self.dead), self.queries
+        other.live, other.dead, other.last, other.queries = dict(self.live), set(self.dead), dict(self.last), self.queries
         other.rng = np.random.default_rng(len(self.live) + 1)
         return other
 
@@ -34,6 +35,7 @@ class Host:
         if len(labels):
             self.index.add(x, labels, **({'replace': True} if replace else {}))
         self.live.update(zip(map(int, labels), x))
+        self.last.update(self.live)
         self.dead -= set(map(int, labels))
 
     def add(self, n, replace=False):
@@ -50,11 +52,10 @@ class Host:
         for label in labels:
             del self.live[int(label)]
 
-    def undelete(self, n, vectors):
-        """vectors: what was stored under the labels."""
-        for label in list(self.dead)[:n]:
+    def undelete(self, n):
+        for label in sorted(self.dead)[:n]:
             self.index.undelete(label)
-            self.live[label] = vectors[label]
+            self.live[label] = self.last[label]
             self.dead.discard(label)
 
     def day(self):

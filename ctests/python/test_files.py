@@ -13,7 +13,7 @@ import numpy as np
 import agree
 import formats
 import hnx
-from harness import case, run
+from harness import Skip, case, run
 from host import Host, content
 from originals import Package
 
@@ -289,6 +289,40 @@ def capacity():
 
 
 @case
+def mapped_without_reading():
+    """HNX_LOAD_MMAP leaves records on disk: few of their pages are in memory after opening, many after reading all."""
+    def resident(path):  # bytes of the file's mappings that are in this process
+        total = mine = 0
+        with open('/proc/self/smaps') as f:
+            for line in f:
+                if '-' in line.split()[0]:
+                    mine = path in line
+                elif mine and line.startswith('Rss:'):
+                    total += int(line.split()[1]) * 1024
+        return total
+
+    if not os.path.exists('/proc/self/smaps'):
+        raise Skip('no /proc/self/smaps')
+    notes = []
+    with tempfile.TemporaryDirectory() as folder:
+        x = np.random.default_rng(1).normal(size=(6000, 512)).astype(np.float32)
+        with hnx.Index.init('l2', 512, 0, 4, 10) as index:
+            index.add(x, np.arange(len(x)), threads=0)
+            for kind, (_, number) in KINDS.items():
+                index.save(f'{folder}/{kind}', number)
+        for kind in KINDS:
+            path = f'{folder}/{kind}'
+            size = len(x) * (512 * 4 + 4 + 8 * 4 + 8)
+            with hnx.Index.load(path, 'l2', 512, mmap=True) as index:
+                opened = resident(path)
+                assert opened < size / 10, f'{kind}: {opened} of {size} bytes are in memory after opening'
+                assert np.array_equal(index.get(np.arange(len(x))), x)
+                notes.append(f'{kind} {opened / size:.1%}, {resident(path) / size:.0%} after reading')
+                assert resident(path) > size / 2, f'{kind}: not mapped at all'
+    return ', '.join(notes)
+
+
+@case
 def refused():
     """Another dim, another version, files that end early or go on too long, paths with nothing or with something there."""
     def refuses_with(names, what, act):
@@ -310,16 +344,18 @@ def refused():
                     refuses_with(corrupt, f'{kind} with dim {dim}', lambda: load(dim=dim))
                 refuses_with(('HNX_ERR_NOT_FOUND',), 'nothing', lambda: load(f'{folder}/nothing'))
                 for name in formats.FILES if kind == 'directory' else ['']:
+                    if name == 'length.bin':
+                        continue  # means nothing but for cosine
                     whole = os.path.join(path, name).rstrip('/')
                     size = os.path.getsize(whole)
                     g = formats.read(path, chroma=kind == 'chroma_file')
-                    need = {'data_level0.bin': g.count * g.stride, 'length.bin': 4 * g.count}.get(name, size)
-                    for end in sorted({0, 1, 4, 90, 95, 99, need // 3, need // 2, need - 8, need - 1} - {need}):
-                        bad = copied(path, f'{folder}/cut')
-                        os.truncate(os.path.join(bad, name).rstrip('/'), end)
+                    need = g.count * g.stride if name == 'data_level0.bin' else size
+                    for end in sorted({0, 1, 4, 90, 95, 99, need // 3, need // 2, need - 8, need - 1}):
                         if end < need:
+                            bad = copied(path, f'{folder}/cut')
+                            os.truncate(os.path.join(bad, name).rstrip('/'), end)
                             refuses_with(corrupt, f'{kind} {name} of {size} bytes cut to {end}', lambda: load(bad))
-                        removed(bad)
+                            removed(bad)
                 if kind != 'directory':
                     bad = copied(path, f'{folder}/long')
                     with open(bad, 'ab') as f:
@@ -338,6 +374,9 @@ def refused():
                         refuses_with(corrupt + ('HNX_ERR_NOT_FOUND', 'HNX_ERR_IO'), f'without {name}', lambda: load(bad))
                         removed(bad)
             if kind == 'directory':
+                bad = next(path for name, path, _ in originals(kind, 'cosine', tempfile.mkdtemp(dir=folder)) if name == 'day')
+                os.truncate(f'{bad}/length.bin', 4 * g.count - 1)
+                refuses_with(corrupt, 'length.bin cut', lambda: hnx.Index.load(bad, 'cosine', DIM))
                 before = content(path)
                 refuses_with(('HNX_ERR_INVALID_ARGUMENT',), 'init onto an index', lambda: hnx.Index.init('l2', DIM, path=path))
                 with hnx.Index.init('l2', DIM) as index:

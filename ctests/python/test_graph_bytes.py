@@ -8,6 +8,8 @@ How much room that needs: of 24 plain-float graphs of 1,500 (normal, GloVe and M
 l2/ip/cosine) hnswlib's own two builds, SSE and -march=native (AVX-512), made different ones in 2 cases after adds and in
 6 after 150 updates; never more than 12 of 12,410 links were affected.
 """
+import os
+import shutil
 import sys
 import tempfile
 import numpy as np
@@ -21,6 +23,9 @@ from originals import Package
 
 DIMS, EFS = (4, 13, 16, 100, 128, 384), (10, 40, 200)
 packages = {}
+# Thousands of small files, each of which hnx_save syncs: in memory where there is room.
+if os.path.isdir('/dev/shm') and shutil.disk_usage('/dev/shm').free > 2 << 30:
+    tempfile.tempdir = '/dev/shm'
 
 
 def package(name):
@@ -63,7 +68,7 @@ for metric in ('l2', 'ip', 'cosine'):
 @case('cosine')
 def interleaved(metric):
     states = 0
-    for seed in range(6):
+    for seed in range(1, 7):
         rng = np.random.default_rng(seed)
         x = data.exact(rng, 500, int(rng.choice((3, 8, 20, 33))), metric)
         m, efc = int(rng.choice((3, 4, 8, 16))), int(rng.choice((10, 30, 100)))

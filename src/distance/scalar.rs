@@ -17,7 +17,7 @@ pub(crate) fn fma(a: f32, b: f32, c: f32) -> f32 {
     let error = (p - (s - t)) + (c - t); // exact (TwoSum), or NaN where s is not finite
     let bits = s.to_bits();
     // Round to odd: an inexact even result moves one step towards the error.
-    let step = (error != 0.0 && error == error && bits & 1 == 0) as u64;
+    let step = (error != 0.0 && !error.is_nan() && bits & 1 == 0) as u64;
     let up = (error > 0.0) == (s > 0.0);
     let odd = if up { bits.wrapping_add(step) } else { bits.wrapping_sub(step) };
     f64::from_bits(odd) as f32

@@ -76,8 +76,7 @@ fn the_sum_is_close_to_the_exact_one() {
 #[test]
 fn software_multiply_add_rounds_once() {
     let mut rng = SmallRng::seed_from_u64(9);
-    let check =
-        |a: f32, b: f32, c: f32| assert_eq!(fma(a, b, c).to_bits(), a.mul_add(b, c).to_bits(), "{a} {b} {c}");
+    let check = |a: f32, b: f32, c: f32| assert_eq!(fma(a, b, c).to_bits(), a.mul_add(b, c).to_bits(), "{a} {b} {c}");
     for _ in 0..200_000 {
         let mut any = || f32::from_bits(rng.random::<u32>() & 0xBFFF_FFFF); // finite, every exponent up to 1
         check(any(), any(), any());

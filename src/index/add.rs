@@ -118,6 +118,7 @@ impl Index {
         let Scratch { cell, work, vector, .. } = scratch;
         let slot = self.claim(label)?;
         self.store().fill(slot, vector.get(), length, label);
+        work.deletions = self.has_deletions();
         let view = View::open(self.store(), cell);
         self.engine.insert(&self.graph, &view, slot, work)
     }
@@ -154,6 +155,7 @@ impl Index {
             self.store().set_deleted(slot, false);
             self.deleted.fetch_sub(1, Ordering::Release);
         }
+        work.deletions = self.has_deletions();
         let view = View::open(self.store(), cell);
         self.engine.update(&self.graph, &view, slot, work)
     }

@@ -38,7 +38,7 @@ impl Index {
         let dim = self.dim();
         let count = queries.len() / dim;
         let fits = |len: usize, per_query: usize| len == count * per_query;
-        if k == 0 || queries.len() % dim != 0 || !fits(out_labels.len(), k) {
+        if k == 0 || !queries.len().is_multiple_of(dim) || !fits(out_labels.len(), k) {
             return Err(invalid("sizes of queries and outputs contradict each other"));
         }
         if out_distances.as_ref().is_some_and(|d| !fits(d.len(), k))
@@ -50,7 +50,7 @@ impl Index {
             check_finite(vector).map_err(|e| e.context(format_args!("query {row}")))?;
         }
         let ef = if ef == 0 { self.ef.load(Ordering::Relaxed) } else { ef };
-        let ask = Ask { k, ef: ef.max(k), deletions: true };
+        let ask = Ask { k, ef: ef.max(k) };
         let outputs = Outputs { labels: out_labels, distances: out_distances, counts: out_counts };
         match threads_for(threads, count, QUERIES_PER_THREAD) {
             0 | 1 => self.query_alone(queries, ask, outputs),
@@ -91,11 +91,11 @@ impl Index {
     fn query_one(&self, query: &[f32], ask: Ask, scratch: &mut Scratch) -> Result<()> {
         self.prepare(query, &mut scratch.vector);
         // Read before the session opens: a record that is replaced meanwhile counts as deleted until it is complete.
-        let deletions = !self.is_ready() || self.deleted.load(Ordering::Acquire) != 0;
+        scratch.work.deletions = self.has_deletions();
         let Scratch { cell, work, vector, .. } = scratch;
         let entry = self.graph.entry();
         let view = View::open(self.store(), cell);
-        self.engine.query(&view, view.query(vector.get()), entry, Ask { deletions, ..ask }, work)
+        self.engine.query(&view, view.query(vector.get()), entry, ask, work)
     }
 
     /// Copies the vectors of `labels` to `out`, as they were added.

@@ -49,6 +49,11 @@ impl Index {
         Ok(())
     }
 
+    /// Whether there may be deleted records.
+    pub(super) fn has_deletions(&self) -> bool {
+        !self.is_ready() || self.deleted.load(Ordering::Acquire) != 0
+    }
+
     /// Deleted records; 0 where it cannot be found out for lack of memory.
     pub fn deleted_count(&self) -> usize {
         if self.labels().is_err() {

@@ -19,7 +19,7 @@ pub(super) fn walk(bytes: &[u8], count: usize, upper_list: usize, exact: bool) -
         };
         let size = u32::from_le_bytes(*size) as usize;
         at += 4;
-        if size % upper_list != 0 || size / upper_list > MAX_LEVEL || size > bytes.len() - at {
+        if !size.is_multiple_of(upper_list) || size / upper_list > MAX_LEVEL || size > bytes.len() - at {
             let rest = bytes.len() - at;
             return Err(corrupt(format!("link lists: record {id} says {size} bytes; {rest} are left")));
         }

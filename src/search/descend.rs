@@ -18,8 +18,7 @@ pub(crate) fn descend<K: Kernel>(
 ) -> Near {
     let mut best = start;
     for level in (to..=from).rev() {
-        loop {
-            let Some(links) = view.store().links(best.slot, level) else { break };
+        while let Some(links) = view.store().links(best.slot, level) {
             let found = hop.all::<K>(view, query, links);
             let before = best.slot;
             for at in 0..found {

@@ -12,12 +12,15 @@ use crate::search::scratch::Work;
 use crate::store::view::{Query, View};
 use crate::store::Slot;
 
+type QueryLoop = unsafe fn(&View<'_>, Query<'_>, Option<(Slot, usize)>, Ask, &mut Work) -> Result<()>;
+type LinkLoop = unsafe fn(&Graph, &View<'_>, Slot, &mut Work) -> Result<()>;
+
 /// The loops of one instruction set and metric.
 #[derive(Clone, Copy)]
 pub(crate) struct Engine {
-    query: unsafe fn(&View<'_>, Query<'_>, Option<(Slot, usize)>, Ask, &mut Work) -> Result<()>,
-    insert: unsafe fn(&Graph, &View<'_>, Slot, &mut Work) -> Result<()>,
-    update: unsafe fn(&Graph, &View<'_>, Slot, &mut Work) -> Result<()>,
+    query: QueryLoop,
+    insert: LinkLoop,
+    update: LinkLoop,
 }
 
 /// Shells for one kernel. `$feature` is empty for the baseline.

@@ -83,7 +83,8 @@ impl Heap {
         let items = &mut self.items[..];
         while hole > 0 {
             let parent = (hole - 1) / 2;
-            if !(items[parent].distance < value.distance) {
+            let below = items[parent].distance < value.distance;
+            if !below {
                 break;
             }
             items[hole] = items[parent];

@@ -1,6 +1,8 @@
 //! One hop: the neighbours of a record that were not seen before, and their distances. Two passes: first all ids are
 //! filtered and their vectors asked for, then distances are computed while later vectors are still on their way.
 
+use std::sync::atomic::{fence, Ordering};
+
 use crate::distance::Kernel;
 use crate::search::visited::Visited;
 use crate::store::links::Links;
@@ -24,7 +26,7 @@ impl Hop {
     pub(crate) fn reserve(&mut self, links: usize) {
         if self.distances.len() < links {
             self.distances.resize(links, 0.0);
-            self.slots.reserve(links);
+            self.slots.resize(links, Slot::FIRST);
         }
     }
 
@@ -37,39 +39,46 @@ impl Hop {
         links: Links<'_>,
         visited: &mut Visited,
     ) -> usize {
-        self.slots.clear();
+        let mut count = 0;
         for id in links.raw() {
             if let Some(slot) = view.slot(id) {
-                if visited.insert(slot) {
-                    self.slots.push(slot);
-                }
+                // Without a branch on whether it is new, which cannot be predicted.
+                self.slots[count] = slot;
+                count += usize::from(visited.insert(slot));
             }
         }
-        // The ids were read relaxed; what was published with them is read from here on.
-        std::sync::atomic::fence(std::sync::atomic::Ordering::Acquire);
-        self.measure::<K>(view, query)
+        self.measure::<K>(view, query, count)
     }
 
     /// Fills the buffers with all neighbours in `links` and their distances.
     #[inline(always)]
     pub(crate) fn all<K: Kernel>(&mut self, view: &View<'_>, query: Query<'_>, links: Links<'_>) -> usize {
-        self.slots.clear();
-        self.slots.extend(links.raw().filter_map(|id| view.slot(id)));
-        std::sync::atomic::fence(std::sync::atomic::Ordering::Acquire);
-        self.measure::<K>(view, query)
+        let count = self.take(links.raw().filter_map(|id| view.slot(id)));
+        self.measure::<K>(view, query, count)
     }
 
     /// As [`Hop::all`], with the records that are younger than the view: for a writer, who must not lose links.
     #[inline(always)]
     pub(crate) fn all_now<K: Kernel>(&mut self, view: &View<'_>, query: Query<'_>, links: Links<'_>) -> usize {
-        self.slots.clear();
-        self.slots.extend(links.iter());
-        self.measure::<K>(view, query)
+        let count = self.take(links.iter());
+        self.measure::<K>(view, query, count)
     }
 
     #[inline(always)]
-    fn measure<K: Kernel>(&mut self, view: &View<'_>, query: Query<'_>) -> usize {
-        let slots = &self.slots[..];
+    fn take(&mut self, slots: impl Iterator<Item = Slot>) -> usize {
+        let mut count = 0;
+        for (to, slot) in self.slots.iter_mut().zip(slots) {
+            *to = slot;
+            count += 1;
+        }
+        count
+    }
+
+    #[inline(always)]
+    fn measure<K: Kernel>(&mut self, view: &View<'_>, query: Query<'_>, count: usize) -> usize {
+        // The ids were read relaxed; what was published with them is read from here on.
+        fence(Ordering::Acquire);
+        let slots = &self.slots[..count];
         let bytes = view.store().layout().vector_bytes().min(PREFETCH_BYTES);
         for slot in &slots[..slots.len().min(AHEAD)] {
             view.prefetch(*slot, bytes);
@@ -83,6 +92,6 @@ impl Hop {
             view.distances::<K>(query, &slots[at..end], &mut self.distances[at..end]);
             at = end;
         }
-        slots.len()
+        count
     }
 }

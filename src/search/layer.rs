@@ -18,12 +18,14 @@ pub(crate) fn search_layer<K: Kernel>(
     ef: usize,
     work: &mut Work,
 ) {
+    // The frontier is a heap of negated distances, as hnswlib's, so that equal ones move alike.
+    let mut bound = f32::MAX;
+    // A record's flag is in a cache line of its own: not looked at where nothing is deleted (6 % of an insertion).
+    let deletions = work.deletions;
     let Work { visited, hop, frontier, found, .. } = work;
     frontier.clear();
     found.clear();
-    // The frontier is a heap of negated distances, as hnswlib's, so that equal ones move alike.
-    let mut bound = f32::MAX;
-    if !view.is_deleted(start) {
+    if !(deletions && view.is_deleted(start)) {
         bound = view.distance::<K>(query, start);
         found.push(Near { distance: bound, slot: start });
     }
@@ -38,11 +40,12 @@ pub(crate) fn search_layer<K: Kernel>(
         let count = hop.expand::<K>(view, query, links, visited);
         for at in 0..count {
             let candidate = Near { distance: hop.distances[at], slot: hop.slots[at] };
-            if found.len() >= ef && !(bound > candidate.distance) {
+            let admitted = found.len() < ef || bound > candidate.distance;
+            if !admitted {
                 continue;
             }
             frontier.push(Near { distance: -candidate.distance, slot: candidate.slot });
-            if !view.is_deleted(candidate.slot) {
+            if !(deletions && view.is_deleted(candidate.slot)) {
                 found.push(candidate);
             }
             if found.len() > ef {

@@ -17,8 +17,6 @@ pub(crate) struct Ask {
     pub(crate) k: usize,
     /// Size of the candidate list, at least k.
     pub(crate) ef: usize,
-    /// Whether deleted records may exist.
-    pub(crate) deletions: bool,
 }
 
 /// Leaves the labels and distances of the nearest live records in `work.results`, nearest first, equal ones by label.
@@ -39,7 +37,7 @@ pub(crate) fn query<K: Kernel>(
     let start = Near { distance: view.distance::<K>(query, slot), slot };
     let start = descend::<K>(view, query, start, level, 1, &mut work.hop);
     let ef = ask.ef.min(view.count());
-    if ask.deletions {
+    if work.deletions {
         search_layer::<K>(view, query, start.slot, 0, ef, work);
         keep_nearest(&mut work.found, ask.k);
         let Work { found, results, .. } = work;

@@ -22,6 +22,8 @@ use crate::sync::lock;
 /// Buffers of searches and insertions.
 #[derive(Default)]
 pub(crate) struct Work {
+    /// Whether deleted records may exist.
+    pub(crate) deletions: bool,
     pub(crate) visited: Visited,
     pub(crate) hop: Hop,
     /// The two heaps of [`crate::search::layer`].
@@ -62,6 +64,7 @@ struct Home {
     id: u64,
     /// The index is gone.
     closed: AtomicBool,
+    #[expect(clippy::vec_box, reason = "they move to and from the cache of a thread as boxes")]
     free: Mutex<Vec<Box<Scratch>>>,
 }
 

@@ -201,7 +201,7 @@ impl HashOrder {
 
     /// `_Prime_rehash_policy::_M_need_rehash` for one insertion, maximum load 1.
     fn grow_for_one(&mut self) {
-        if self.len + 1 <= self.next_resize {
+        if self.len < self.next_resize {
             return;
         }
         let least = (self.len + 1).max(if self.next_resize == 0 { 11 } else { 0 });

@@ -98,7 +98,7 @@ impl Layout {
 
     /// Whether records of this layout can be used in place: links and vectors need addresses divisible by 4.
     pub(crate) fn usable_in_place(&self) -> bool {
-        (self.stride | self.vector | self.base) % 4 == 0
+        (self.stride | self.vector | self.base).is_multiple_of(4)
     }
 }
 

@@ -38,6 +38,9 @@ use rewrite::Rewrites;
 pub(crate) struct Slot(u32);
 
 impl Slot {
+    /// Fills buffers whose content is never used.
+    pub(crate) const FIRST: Self = Self(0);
+
     /// The id.
     #[inline(always)]
     pub(crate) fn id(self) -> u32 {

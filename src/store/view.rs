@@ -99,8 +99,17 @@ impl<'a> View<'a> {
             // SAFETY: as in `distance`.
             to.copy_from_slice(&unsafe { K::four(q, rows, dim) });
         }
-        for (slot, to) in fours.remainder().iter().zip(to.into_remainder()) {
-            *to = self.distance::<K>(query, *slot);
+        match (fours.remainder(), to.into_remainder()) {
+            ([], _) => {}
+            ([slot], to) => to[0] = self.distance::<K>(query, *slot),
+            (slots, to) => {
+                // Two or three: a pass over four costs less than as many over one.
+                let last = slots.len() - 1;
+                let rows = [self.row(slots[0]), self.row(slots[1]), self.row(slots[last]), self.row(slots[last])];
+                // SAFETY: as in `distance`.
+                let four = unsafe { K::four(q, rows, dim) };
+                to.copy_from_slice(&four[..slots.len()]);
+            }
         }
     }
 

@@ -1,0 +1,62 @@
+"""Recall on real data is not below hnswlib 0.8.0's at the same M, ef_construction, seed and ef; graphs are built in one thread."""
+import sys
+import tempfile
+import threading
+import numpy as np
+import data
+import formats
+import hnx
+from harness import case, run
+from originals import Package
+
+hnswlib = Package('hnswlib')
+ROWS, K, EFS = 20000, 10, (10, 14, 20, 30, 40, 60, 80, 120, 200, 400)
+
+
+def recall(labels, base, queries, nearest, metric):
+    """Share of results that are no farther than the k-th neighbour: among equals any will do."""
+    b, q = base.astype(np.float64), queries.astype(np.float64)
+    if metric == 'cosine':
+        b, q = (v / np.linalg.norm(v, axis=1, keepdims=True) for v in (b, q))
+
+    def distance(rows):
+        near = b[rows]
+        return ((near - q[:, None])**2).sum(-1) if metric == 'l2' else 1 - (near * q[:, None]).sum(-1)
+    last = distance(nearest[:, K - 1:K])
+    return float((distance(labels.astype(np.int64)) <= last + 1e-9 * np.abs(last) + 1e-12).mean())
+
+
+@case('sift', 'l2')
+@case('glove', 'cosine')
+@case('minilm', 'cosine')
+@case('sift', 'cosine')
+def recalls(name, metric):
+    base, queries = data.real(name, ROWS)
+    nearest = data.exact_neighbours(base, queries, K, metric)
+    labels = np.arange(len(base))
+    theirs = hnswlib.init(metric, base.shape[1], len(base))
+    ours = hnx.Index.init(metric, base.shape[1], len(base))
+    other = threading.Thread(target=theirs.add, args=(base, labels))
+    other.start()
+    ours.add(base, labels)
+    other.join()
+    with tempfile.TemporaryDirectory() as folder:
+        ours.save(f'{folder}/ours')
+        theirs.save(f'{folder}/theirs')
+        links = formats.compare_links(formats.read(f'{folder}/ours'), formats.read(f'{folder}/theirs'))
+    assert links.differing + links.reordered < links.total / 500, f'{links.differing} of {links.total} links differ'
+    notes, below = [], []
+    for ef in EFS:
+        r, s = (recall(index.query(queries, K, ef)[0], base, queries, nearest, metric) for index in (ours, theirs))
+        if ef in (10, 40, 120):
+            notes.append(f'{r:.4f} at {ef}')
+        if r < s - 0.0005:
+            below.append(f'{r:.4f} at ef {ef}, hnswlib {s:.4f}')
+    assert not below, f'recall of {"; ".join(below)}'
+    ours.close()
+    theirs.close()
+    return f'{", ".join(notes)}; {links.differing} of {links.total} links differ from hnswlib\'s'
+
+
+if __name__ == '__main__':
+    run('recall', quick='--quick' in sys.argv, only=next((a for a in sys.argv[1:] if a[0] != '-'), None))
