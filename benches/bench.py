@@ -172,8 +172,8 @@ def measure(folder, a, paths):
         for engine in engines:
             engine.ask(op='search', ef=a.efs[0], threads=a.threads, seconds=0)  # warms up, is not counted
         for round_ in range(a.rounds):
-            for ef in a.efs:
-                for engine in engines if round_ % 2 == 0 else engines[::-1]:
+            for turn, ef in enumerate(a.efs, round_):
+                for engine in engines if turn % 2 == 0 else engines[::-1]:
                     known = engine.curve.get(ef)
                     below = [e for e in engine.curve if e < ef]
                     if known is None and (round_ or below and engine.recall(max(below)) > 0.9985):

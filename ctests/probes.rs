@@ -13,8 +13,9 @@ use std::process::Command;
 use hnx::ffi;
 use support::{declarations, root, run, shared_library, statuses, structs};
 
+/// An empty folder of this test in this process: another `cargo test` may be running.
 fn folder(name: &str) -> PathBuf {
-    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join("probes").join(name);
+    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("probes-{}-{name}", std::process::id()));
     let _ = fs::remove_dir_all(&path);
     fs::create_dir_all(&path).unwrap();
     path
@@ -44,7 +45,9 @@ fn probe(name: &str, source: &Path) -> String {
         .arg(format!("-Wl,-rpath,{}", folder.display()))
         .args(["-lpthread", "-lm", "-o"])
         .arg(&program));
-    run(Command::new(&program).current_dir(&folder))
+    let printed = run(Command::new(&program).current_dir(&folder));
+    let _ = fs::remove_dir_all(&folder); // kept after a failure
+    printed
 }
 
 fn probe_file(name: &str) -> String {
@@ -103,9 +106,11 @@ fn layout_source() -> String {
 
 #[test]
 fn structs_are_laid_out_as_c_sees_them() {
-    let path = folder("layout_source").join("layout.c");
-    fs::write(&path, layout_source()).unwrap();
-    let in_c: BTreeMap<String, (usize, usize)> = probe("layout", &path)
+    let sources = folder("layout_source");
+    fs::write(sources.join("layout.c"), layout_source()).unwrap();
+    let printed = probe("layout", &sources.join("layout.c"));
+    let _ = fs::remove_dir_all(&sources);
+    let in_c: BTreeMap<String, (usize, usize)> = printed
         .lines()
         .map(|line| {
             let mut words = line.split(' ');

@@ -651,16 +651,6 @@ hnx_status hnx_save(const struct hnx_index *index,
                     uint32_t format);
 
 /*
- The state of the index. out_stats->struct_size must be set. Threads: any thread, any time.
-
- # Safety
- index is NULL or a live handle; out_stats is NULL or holds out_stats->struct_size bytes.
- */
-HNX_API
-hnx_status hnx_stats(const struct hnx_index *index,
-                     struct hnx_stats_info *out_stats);
-
-/*
  Records of the index, deleted ones included; 0 for NULL. Threads: any thread, any time.
 
  # Safety
@@ -696,6 +686,16 @@ size_t hnx_capacity(const struct hnx_index *index);
  */
 HNX_API
 size_t hnx_dim(const struct hnx_index *index);
+
+/*
+ The state of the index. out_stats->struct_size must be set. Threads: any thread, any time.
+
+ # Safety
+ index is NULL or a live handle; out_stats is NULL or holds out_stats->struct_size bytes.
+ */
+HNX_API
+hnx_status hnx_stats(const struct hnx_index *index,
+                     struct hnx_stats_info *out_stats);
 
 /*
  Version of the loaded library, such as "0.1.0"; static. Threads: any thread, any time.

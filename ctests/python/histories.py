@@ -150,3 +150,26 @@ def interleaved(engine, save, last, metric, x, labels, m, efc, seed, replace):
             state = save(index, f'step {step}: {kind}')
     finally:
         index.close()
+
+
+def turnover(engine, save, last, metric, x, labels, m, efc, seed, replace):
+    """Most of the index is deleted and replaced, again and again: the order in which places are taken, through many rehashes."""
+    rng = np.random.default_rng(seed)
+    at = len(x) // 2
+    index = engine.init(metric, x.shape[1], len(x), m, efc, seed, True)
+    index.add(x[:at], labels[:at])
+    state = save(index, 'adds')
+    for round in range(6):
+        count = (len(x) - at) // 3
+        index.delete(*rng.permutation(living(state))[:int(len(living(state)) * (.75 if round % 2 == 0 else .2))])
+        state = save(index, f'round {round}: deleted')
+        index.undelete(*rng.permutation(dead(state))[:len(dead(state)) // 6])
+        state = save(index, f'round {round}: undeleted')
+        index.add(x[at:at + count], labels[at:at + count], replace=True)
+        at += count
+        state = save(index, f'round {round}: replaced')
+        if round == 3:  # the set of deleted ids is filled anew, in the order of ids
+            path = last()
+            index.close()
+            index = engine.load(path, metric, x.shape[1], len(x), True)
+    index.close()

@@ -93,6 +93,7 @@ def originals(kind, metric, folder):
               ('full', 200, 8, lambda host, _: host.add(200)),
               ('stages', 5000, 8, stages),
               ('m2', 1000, 2, lambda host, _: host.day()),
+              ('mostly deleted', 900, 8, lambda host, _: (host.add(800), host.delete(720))),
               ('two', 50, 16, lambda host, _: host.add(2)),
               ('empty', 1000, 8, lambda host, _: None),
               ('all deleted', 50, 8, lambda host, _: (host.add(20), host.delete(20)))]

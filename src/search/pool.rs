@@ -77,7 +77,8 @@ impl Pool {
     #[inline(always)]
     fn push_out(&mut self, out: u64) {
         let bound = self.entries[self.len - 1] >> 32;
-        if out >> 32 == bound && out & EXPANDED == 0 && self.ties.len() < self.ties.capacity().max(64) {
+        // Without memory the tie is forgotten: one equal candidate fewer is expanded.
+        if out >> 32 == bound && out & EXPANDED == 0 && self.ties.try_reserve(1).is_ok() {
             self.ties.push(out);
         }
     }
@@ -123,6 +124,29 @@ impl Pool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_a_tie_pushes_out_is_expanded_while_it_is_at_the_bound() {
+        let store = crate::store::Store::new(crate::store::layout::Layout::aligned(1, 2), false, 8).unwrap();
+        store.make_room(8).unwrap();
+        let slots: Vec<Slot> = (0..8).map(|_| store.claim(0, std::ptr::null_mut())).collect();
+        let mut pool = Pool::default();
+        pool.reset(2).unwrap();
+        for (slot, distance) in [(0, 5.0), (1, 5.0), (2, 3.0)] {
+            assert!(pool.admits(distance));
+            pool.insert(distance, slots[slot]);
+        }
+        // 0 and 2 are in, 1 was pushed out at the bound: hnswlib's other heap still has it.
+        assert!(!pool.admits(5.0));
+        assert_eq!([pool.next(), pool.next(), pool.next(), pool.next()], [Some(2), Some(0), Some(1), None]);
+
+        pool.reset(2).unwrap();
+        for (slot, distance) in [(0, 5.0), (1, 5.0), (2, 3.0), (3, 4.0)] {
+            pool.insert(distance, slots[slot]);
+        }
+        assert_eq!([pool.next(), pool.next(), pool.next()], [Some(2), Some(3), None], "1 is beyond the bound");
+        assert_eq!(pool.iter().collect::<Vec<_>>(), [(2, 3.0), (3, 4.0)]);
+    }
 
     #[test]
     fn keys_order_as_distances_and_come_back() {

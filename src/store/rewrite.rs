@@ -107,3 +107,50 @@ impl Store {
         rewrites.epoch.store(odd + 1, Ordering::Release);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+    use crate::store::layout::Layout;
+    use crate::store::view::View;
+    use crate::store::Store;
+    use crate::sync::prepare_fences;
+
+    /// Readers must see all floats and the label of one version; versions must not go backwards for a reader.
+    #[test]
+    fn sessions_see_one_version() {
+        prepare_fences();
+        const DIM: usize = 200;
+        let store = Store::new(Layout::aligned(DIM, 2), false, 2).unwrap();
+        store.make_room(2).unwrap();
+        let slot = store.claim(0, std::ptr::null_mut());
+        store.fill(slot, &[0.0; DIM], 1.0, 0);
+        let (done, sessions) = (AtomicBool::new(false), AtomicUsize::new(0));
+        std::thread::scope(|scope| {
+            for _ in 0..3 {
+                scope.spawn(|| {
+                    let cell = store.rewrites().register();
+                    let mut last = 0;
+                    while !done.load(Ordering::Relaxed) {
+                        let view = View::open(&store, &cell);
+                        let version = view.label(slot);
+                        let vector = view.vector(slot);
+                        assert!(vector.iter().all(|x| *x == version as f32), "a mixture, at version {version}");
+                        assert!(version >= last, "version {version} after {last}");
+                        last = version;
+                        sessions.fetch_add(1, Ordering::Relaxed);
+                    }
+                });
+            }
+            for version in 1..=100u32 {
+                store.rewrite(slot, &[version as f32; DIM], 1.0, u64::from(version));
+            }
+            while sessions.load(Ordering::Relaxed) < 1000 {
+                std::thread::yield_now();
+            }
+            done.store(true, Ordering::Relaxed);
+        });
+        assert_eq!(store.label(slot), 100);
+    }
+}

@@ -49,6 +49,12 @@ impl<'a> View<'a> {
         Query(vector)
     }
 
+    /// A record's vector.
+    #[cfg(test)]
+    pub(crate) fn vector(&self, slot: Slot) -> &[f32] {
+        self.query_of(slot).0
+    }
+
     /// A record's vector to measure from.
     #[inline(always)]
     pub(crate) fn query_of(&self, slot: Slot) -> Query<'_> {
