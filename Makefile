@@ -68,7 +68,7 @@ test-%:
 ## bench          compares with hnswlib from its package; options: BENCH="--rows 50000 --peers faiss,usearch" (--help)
 bench: shared
 	ctests/python/originals.sh
-	build/originals/venv/bin/python benches/bench.py $(BENCH)
+	HNX_LIB=$(abspath $(SHARED)) build/originals/venv/bin/python benches/bench.py $(BENCH)
 
 ## header         writes include/hnx.h anew from src/ffi
 header: tools

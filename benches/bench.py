@@ -235,6 +235,8 @@ def main():
     a = arguments()
     paths = [p for p in [install_peers(a.engines, os.path.join(a.out, 'peers'))] if p]
     os.makedirs(a.out, exist_ok=True)
+    if os.getloadavg()[0] > 0.5:
+        say(f'warning: the load average is {os.getloadavg()[0]:.1f}: something else is running, the figures will spread')
     texts = [f'{machine()}; M {a.m}, ef_construction {a.efc}, {a.threads} search thread(s), {a.rounds} rounds; ratios to '
              f'the first engine: median (smallest-largest) over the rounds.\n']
     for folder in a.data:

@@ -1,19 +1,20 @@
 /* A mapped file: whatever is done to the index, the bytes of the file stay; and the file may go away. */
 #include "load.h"
 
-enum { DIM = 16, COUNT = 300 };
+enum { DIM = 16 };
 
 static void writes_stay_private(uint32_t format)
 {
-    float *rows = check_vectors(COUNT, DIM, 27), *fresh = check_vectors(COUNT, DIM, 28);
-    hnx_index *index = index_of(HNX_METRIC_COSINE, DIM, rows, COUNT, 0), *mapped, *again;
+    const size_t count = check_pick(60, 300);
+    float *rows = check_vectors(count, DIM, 27), *fresh = check_vectors(count, DIM, 28);
+    hnx_index *index = index_of(HNX_METRIC_COSINE, DIM, rows, count, 0), *mapped, *again;
     const uint64_t replacing = 5000;
     CHECK_OK(hnx_save(index, "file", format));
     CHECK_OK(hnx_save(index, "copy", format));
     CHECK(files_equal("file", "copy"));
     mapped = load_index("file", HNX_METRIC_COSINE, DIM, HNX_LOAD_MMAP | HNX_ALLOW_REPLACE_DELETED);
     CHECK((index_stats(mapped).flags & HNX_LOAD_MMAP) != 0);
-    for (uint64_t at = 0; at < COUNT; at++) {
+    for (uint64_t at = 0; at < count; at++) {
         if (at % 3 == 0)
             CHECK_OK(index_add_one(mapped, fresh + at * DIM, 1000 + at)); /* new */
         else if (at % 3 == 1)
@@ -22,21 +23,21 @@ static void writes_stay_private(uint32_t format)
             CHECK_OK(hnx_mark_deleted(mapped, at));
     }
     CHECK_OK(index_add_flags(mapped, fresh, &replacing, 1, HNX_ADD_REPLACE_DELETED));
-    CHECK_OK(hnx_resize(mapped, 10 * COUNT));
+    CHECK_OK(hnx_resize(mapped, 10 * count));
     CHECK(files_equal("file", "copy"));
 
     /* What was changed is in the index, and in what it saves. */
     CHECK_OK(hnx_save(mapped, "changed", format));
     again = load_index("changed", HNX_METRIC_COSINE, DIM, 0);
-    index_check_same(mapped, again, fresh, COUNT, 5, 50);
-    CHECK(hnx_count(mapped) == COUNT + COUNT / 3);
+    index_check_same(mapped, again, fresh, count, 5, 50);
+    CHECK(hnx_count(mapped) == count + count / 3);
     hnx_free(again);
 
     /* Without its name the file lives on as long as it is mapped. */
     files_remove("file");
     CHECK_OK(index_add_one(mapped, rows, 9999));
-    CHECK(hnx_count(mapped) == COUNT + COUNT / 3 + 1);
-    index_check_same(mapped, mapped, rows, COUNT, 5, 50);
+    CHECK(hnx_count(mapped) == count + count / 3 + 1);
+    index_check_same(mapped, mapped, rows, count, 5, 50);
     hnx_free(mapped);
     hnx_free(index);
     files_remove("copy");
@@ -48,17 +49,18 @@ static void writes_stay_private(uint32_t format)
 /* Two mappings of one file do not see each other. */
 static void two_mappings(void)
 {
-    float *rows = check_vectors(COUNT, DIM, 29);
-    hnx_index *index = index_of(HNX_METRIC_L2, DIM, rows, COUNT, 0), *first, *second;
+    const size_t count = check_pick(60, 300);
+    float *rows = check_vectors(count, DIM, 29);
+    hnx_index *index = index_of(HNX_METRIC_L2, DIM, rows, count, 0), *first, *second;
     CHECK_OK(hnx_save(index, "file", HNX_FORMAT_HNSWLIB));
     first = load_index("file", HNX_METRIC_L2, DIM, HNX_LOAD_MMAP);
     second = load_index("file", HNX_METRIC_L2, DIM, HNX_LOAD_MMAP | HNX_LOAD_READ_ONLY);
-    for (uint64_t label = 0; label < COUNT; label++)
+    for (uint64_t label = 0; label < count; label++)
         CHECK_OK(hnx_mark_deleted(first, label));
-    CHECK(hnx_deleted_count(first) == COUNT && hnx_deleted_count(second) == 0);
-    index_check_same(index, second, rows, COUNT, 5, 50);
+    CHECK(hnx_deleted_count(first) == count && hnx_deleted_count(second) == 0);
+    index_check_same(index, second, rows, count, 5, 50);
     hnx_free(first);
-    index_check_same(index, second, rows, COUNT, 5, 50);
+    index_check_same(index, second, rows, count, 5, 50);
     hnx_free(second);
     hnx_free(index);
     files_remove("file");
@@ -68,28 +70,29 @@ static void two_mappings(void)
 /* A mapped directory persists what changed, and only then do its files change. */
 static void mapped_directory(void)
 {
-    float *rows = check_vectors(COUNT, DIM, 30);
-    hnx_index *index = index_of(HNX_METRIC_L2, DIM, rows, COUNT - 10, 0), *mapped, *again;
-    uint64_t *labels = check_labels(10, COUNT - 10);
+    const size_t count = check_pick(60, 300);
+    float *rows = check_vectors(count, DIM, 30);
+    hnx_index *index = index_of(HNX_METRIC_L2, DIM, rows, count - 10, 0), *mapped, *again;
+    uint64_t *labels = check_labels(10, count - 10);
     CHECK_OK(hnx_save(index, "directory", HNX_FORMAT_CHROMA_DIRECTORY));
     hnx_free(index);
     mapped = load_index("directory", HNX_METRIC_L2, DIM, HNX_LOAD_MMAP);
-    CHECK_OK(index_add(mapped, rows + (COUNT - 10) * DIM, labels, 10));
+    CHECK_OK(index_add(mapped, rows + (count - 10) * DIM, labels, 10));
     CHECK_OK(index_add_one(mapped, rows + DIM, 0));
     again = load_index("directory", HNX_METRIC_L2, DIM, HNX_LOAD_READ_ONLY);
-    CHECK(hnx_count(again) == COUNT - 10);
+    CHECK(hnx_count(again) == count - 10);
     hnx_free(again);
     CHECK_OK(hnx_persist_dirty(mapped, NULL, NULL));
     again = load_index("directory", HNX_METRIC_L2, DIM, HNX_LOAD_READ_ONLY);
-    CHECK(hnx_count(again) == COUNT);
-    index_check_same(mapped, again, rows, COUNT, 5, 50);
+    CHECK(hnx_count(again) == count);
+    index_check_same(mapped, again, rows, count, 5, 50);
     hnx_free(again);
     /* After the persist the mapping goes on to work, and to persist. */
     CHECK_OK(hnx_mark_deleted(mapped, 7));
     CHECK_OK(hnx_persist_dirty(mapped, NULL, NULL));
     again = load_index("directory", HNX_METRIC_L2, DIM, 0);
     CHECK(hnx_deleted_count(again) == 1);
-    index_check_same(mapped, again, rows, COUNT, 5, 50);
+    index_check_same(mapped, again, rows, count, 5, 50);
     hnx_free(again);
     hnx_free(mapped);
     files_remove("directory");

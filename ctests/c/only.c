@@ -37,6 +37,13 @@ int main(void)
         CHECK_OK(hnx_get(index, same, 1, back));
         CHECK(back[0] == 5 && hnx_count(index) == 3);
     }
+    /* A deleted label exists: it cannot be inserted, and an update brings it back. */
+    CHECK_OK(hnx_mark_deleted(index, first));
+    CHECK_STATUS(HNX_ERR_EXISTS, index_add_flags(index, one, &first, 1, HNX_ADD_INSERT_ONLY));
+    CHECK(hnx_deleted_count(index) == 1);
+    CHECK_OK(index_add_flags(index, one, &first, 1, HNX_ADD_UPDATE_ONLY));
+    CHECK(hnx_deleted_count(index) == 0 && hnx_count(index) == 3);
+    CHECK(index_nearest(index, one, 10) == first);
     hnx_free(index);
     return 0;
 }

@@ -66,8 +66,7 @@ mod tests {
     fn remembers_and_forgets() {
         let store = Store::new(Layout::aligned(1, 2), false, 100_000).unwrap();
         store.make_room(100_000).unwrap();
-        (0..100_000).for_each(|_| drop(store.claim(0, std::ptr::null_mut())));
-        let slots: Vec<Slot> = store.slots().collect();
+        let slots: Vec<Slot> = (0..100_000).map(|_| store.claim(0, std::ptr::null_mut())).collect();
         let mut visited = Visited::default();
         visited.reserve(1).unwrap();
         visited.reserve(slots.len()).unwrap();

@@ -54,9 +54,10 @@ fn iterates_as_libstdcxx_does() {
         }
         let mut child = Command::new(&program).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
         let mut stdin = child.stdin.take().unwrap();
-        let writer = std::thread::spawn(move || stdin.write_all(input.as_bytes()).unwrap());
-        let output = child.wait_with_output().unwrap();
-        writer.join().unwrap();
+        let output = std::thread::scope(|scope| {
+            scope.spawn(move || stdin.write_all(input.as_bytes()).unwrap());
+            child.wait_with_output().unwrap()
+        });
         assert!(String::from_utf8(output.stdout).unwrap() == expected, "{operations} operations on {ids} ids");
     }
     std::fs::remove_dir_all(dir).unwrap();
