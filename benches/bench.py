@@ -51,7 +51,8 @@ def arguments():
     p.add_argument('--m', type=int, default=16)
     p.add_argument('--efc', type=int, default=200)
     p.add_argument('--threads', type=int, default=1, help='threads of a search')
-    p.add_argument('--build-threads', type=int, default=os.cpu_count())
+    p.add_argument('--build-threads', type=int, default=1, help='threads that build the index to search; with one, '
+                   'libhnx and hnswlib build the same graph')
     p.add_argument('--engines', default='hnswlib,libhnx', help='the first one is what the others are compared with; '
                    'naming an engine twice shows the noise; libhnx_f32, _certified, _guided ask for an exactness')
     p.add_argument('--peers', default='', help='more engines: chroma, ' + ', '.join(PACKAGES) + ', glass_sq8')
@@ -91,14 +92,31 @@ class Engine:
         self.process = subprocess.Popen([sys.executable, os.path.join(HERE, 'worker.py'), name, folder], text=True,
                                         stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.errors, env=env)
 
-    def ask(self, **command):
+    def send(self, **command):
         try:
             self.process.stdin.write(json.dumps(command) + '\n')
             self.process.stdin.flush()
+        except BrokenPipeError:
+            pass  # receive() tells
+
+    def receive(self):
+        try:
             return json.loads(self.process.stdout.readline())
-        except (BrokenPipeError, json.JSONDecodeError):
+        except json.JSONDecodeError:
             self.errors.seek(0)
-            raise SystemExit(f'{self.name} ended with code {self.process.wait()} at {command}:\n{self.errors.read()[-3000:]}')
+            raise SystemExit(f'{self.name} ended with code {self.process.wait()}:\n{self.errors.read()[-3000:]}') from None
+
+    def ask(self, **command):
+        self.send(**command)
+        return self.receive()
+
+    def set_title(self, name, engines):
+        self.title = TITLES.get(self.name, name)
+        if self.name.startswith('libhnx_'):
+            self.title += ' ' + self.name.split('_')[1]
+        before = [engine.name for engine in engines[:engines.index(self)]]
+        if self.name in before:
+            self.title += ', again'
 
     def close(self):
         self.process.stdin.close()
@@ -157,14 +175,14 @@ def measure(folder, a, paths):
     name = os.path.basename(os.path.normpath(folder))
     with tempfile.TemporaryDirectory(prefix='hnx-bench-') as into:
         shape, queries, metric = prepare(folder, a, into)
-        engines = []
-        for wanted in a.engines:
-            engine = Engine(wanted, into, paths)
-            engines.append(engine)
-            reply = engine.ask(op='build', threads=a.build_threads)
-            engine.title = TITLES.get(wanted, reply['name']) + (' again' if wanted in [e.name for e in engines[:-1]] else '')
-            engine.build_seconds = reply['seconds']
-            say(f'{name}: {engine.title}: built in {reply["seconds"]:.1f} s with {a.build_threads} threads')
+        engines = [Engine(wanted, into, paths) for wanted in a.engines]
+        at_once = max(1, os.cpu_count() // a.build_threads)
+        for some in (engines[i:i + at_once] for i in range(0, len(engines), at_once)):
+            for engine in some:
+                engine.send(op='build', threads=a.build_threads)
+            for engine in some:
+                engine.set_title(engine.receive()['name'], engines)
+                say(f'{name}: {engine.title}: built with {a.build_threads} thread(s)')
         for round_ in range(a.add_rounds if a.add_rows else 0):
             for engine in engines if round_ % 2 == 0 else engines[::-1]:
                 engine.adds.append(engine.ask(op='add', rows=a.add_rows)['per_second'])
@@ -186,7 +204,7 @@ def measure(folder, a, paths):
     text = f'### {name}: {shape[0]:,} x {shape[1]}, {metric}\n\n' + tables(engines, a)
     result = {'data': name, 'rows': shape[0], 'dim': shape[1], 'queries': queries, 'metric': metric, 'm': a.m,
               'ef_construction': a.efc, 'threads': a.threads, 'build_threads': a.build_threads, 'machine': machine(),
-              'engines': [{'engine': e.name, 'title': e.title, 'build_seconds': e.build_seconds, 'adds_per_second': e.adds,
+              'engines': [{'engine': e.name, 'title': e.title, 'adds_per_second': e.adds,
                            'curve': [{'ef': ef, 'recall': r, 'qps': s} for ef, (r, s) in sorted(e.curve.items())],
                            'qps_at': {str(r): [e.speed_at(r, i) for i in range(a.rounds)] for r in RECALLS}}
                           for e in engines]}

@@ -33,7 +33,8 @@ static void scaled(double scale)
         index_check_row(labels, distances, COUNT, COUNT);
         CHECK(labels[0] == label && fabsf(distances[0]) < 1e-5f);
         for (size_t at = 0; at < COUNT; at++)
-            CHECK(fabs(distances[at] - index_distance(HNX_METRIC_COSINE, plain + label * DIM, plain + labels[at] * DIM, DIM)) < 1e-5);
+            CHECK(fabs(distances[at] -
+                       index_distance(HNX_METRIC_COSINE, plain + label * DIM, plain + labels[at] * DIM, DIM)) < 1e-5);
         CHECK(index_nearest(index, rows + label * DIM, COUNT) == label);
     }
     hnx_free(index);

@@ -47,13 +47,15 @@ static void use(hnx_index *index)
 static int try_to_open(const char *path, size_t way)
 {
     static const uint32_t flags[] = {0, HNX_LOAD_MMAP, HNX_LOAD_READ_ONLY, HNX_LOAD_MMAP, HNX_ALLOW_REPLACE_DELETED};
-    static const uint32_t checks[] = {HNX_CHECK_DEFAULT, HNX_CHECK_FAST, HNX_CHECK_FAST, HNX_CHECK_DEEP, HNX_CHECK_FAST};
+    static const uint32_t checks[] = {HNX_CHECK_DEFAULT, HNX_CHECK_FAST, HNX_CHECK_FAST, HNX_CHECK_DEEP,
+                                      HNX_CHECK_FAST};
     hnx_load_options options = load_options(HNX_METRIC_COSINE, DIM, flags[way % 5]);
     hnx_index *index = NULL;
     hnx_status status;
     options.check = checks[way % 5];
     status = hnx_load(path, &options, &index);
-    CHECK(status == HNX_OK || status == HNX_ERR_CORRUPT || status == HNX_ERR_VERSION || status == HNX_ERR_OUT_OF_MEMORY || status == HNX_ERR_NOT_FOUND);
+    CHECK(status == HNX_OK || status == HNX_ERR_CORRUPT || status == HNX_ERR_VERSION ||
+          status == HNX_ERR_OUT_OF_MEMORY || status == HNX_ERR_NOT_FOUND);
     CHECK((status == HNX_OK) == (index != NULL));
     if (index != NULL)
         use(index);
@@ -67,7 +69,7 @@ static void cut(const char *path, const char *opened)
 {
     size_t size;
     unsigned char *bytes = files_read(path, &size);
-    for (size_t keep = 0; keep < size; keep += keep > 120 ? check_pick(41, 1) : check_pick(7, 1)) {
+    for (size_t keep = 0; keep < size; keep += check_pick(keep < 120 ? 7 : 41, 1)) {
         files_write(path, bytes, keep);
         for (size_t way = 0; way < 2; way++)
             CHECK(!try_to_open(opened, keep + way) || path != opened);

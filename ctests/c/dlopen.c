@@ -18,8 +18,10 @@
 
 typedef hnx_status init_function(const hnx_options *, hnx_index **);
 typedef void free_function(hnx_index *);
-typedef hnx_status add_function(hnx_index *, const float *, const uint64_t *, size_t, const hnx_add_options *, int32_t *);
-typedef hnx_status query_function(const hnx_index *, const float *, size_t, size_t, const hnx_query_options *, uint64_t *, float *, size_t *);
+typedef hnx_status add_function(hnx_index *, const float *, const uint64_t *, size_t, const hnx_add_options *,
+                                int32_t *);
+typedef hnx_status query_function(const hnx_index *, const float *, size_t, size_t, const hnx_query_options *,
+                                  uint64_t *, float *, size_t *);
 typedef size_t last_error_function(char *, size_t);
 
 static void *library;

@@ -12,10 +12,12 @@ typedef struct pair {
 static int by_distance(const void *a, const void *b)
 {
     const pair *x = (const pair *)a, *y = (const pair *)b;
-    return x->distance != y->distance ? (x->distance < y->distance ? -1 : 1) : (x->label > y->label) - (x->label < y->label);
+    return x->distance != y->distance ? (x->distance < y->distance ? -1 : 1)
+                                      : (x->label > y->label) - (x->label < y->label);
 }
 
-static void like_brute_force(const hnx_index *index, uint32_t metric, const float *rows, size_t count, const float *query)
+static void like_brute_force(const hnx_index *index, uint32_t metric, const float *rows, size_t count,
+                             const float *query)
 {
     pair *all = (pair *)check_alloc(count, sizeof *all);
     uint64_t labels[K];
@@ -30,7 +32,8 @@ static void like_brute_force(const hnx_index *index, uint32_t metric, const floa
     for (size_t at = 0; at < K; at++) {
         CHECK(fabs(distances[at] - all[at].distance) < 1e-5);
         /* Neighbours whose distances differ by rounding alone may change places. */
-        CHECK(labels[at] == all[at].label || fabs(all[at].distance - index_distance(metric, rows + (labels[at] - 1000) * DIM, query, DIM)) < 1e-6);
+        CHECK(labels[at] == all[at].label ||
+              fabs(all[at].distance - index_distance(metric, rows + (labels[at] - 1000) * DIM, query, DIM)) < 1e-6);
     }
     free(all);
 }
@@ -40,8 +43,10 @@ static void ways_to_ask(const hnx_index *index, const float *queries, size_t cou
 {
     const uint32_t threads[] = {0, 1, 2, 5};
     const uint32_t exactness[] = {HNX_EXACTNESS_F32, HNX_EXACTNESS_CERTIFIED};
-    uint64_t *expected = (uint64_t *)check_alloc(count * K, sizeof *expected), *labels = (uint64_t *)check_alloc(count * K, sizeof *labels);
-    float *expected_d = (float *)check_alloc(count * K, sizeof *expected_d), *distances = (float *)check_alloc(count * K, sizeof *distances);
+    uint64_t *expected = (uint64_t *)check_alloc(count * K, sizeof *expected),
+             *labels = (uint64_t *)check_alloc(count * K, sizeof *labels);
+    float *expected_d = (float *)check_alloc(count * K, sizeof *expected_d),
+          *distances = (float *)check_alloc(count * K, sizeof *distances);
     hnx_query_options options = index_ef(50);
     options.exactness = HNX_EXACTNESS_F32;
     for (size_t at = 0; at < count; at++)

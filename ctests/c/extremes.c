@@ -21,7 +21,8 @@ static void values(uint32_t metric, float size, int overflows)
         for (size_t at = 0; at < count; at++) {
             CHECK(labels[at] < COUNT);
             /* Terms of an inner product may overflow to both infinities, whose sum is no number: no order then. */
-            CHECK((metric == HNX_METRIC_IP && overflows) || (!isnan(distances[at]) && (at == 0 || distances[at - 1] <= distances[at])));
+            CHECK((metric == HNX_METRIC_IP && overflows) ||
+                  (!isnan(distances[at]) && (at == 0 || distances[at - 1] <= distances[at])));
             for (size_t before = 0; before < at; before++)
                 CHECK(labels[before] != labels[at]);
         }

@@ -19,7 +19,8 @@ static void one_file(const float *rows, size_t count, size_t capacity)
     CHECK_OK(hnx_save(index, "file", HNX_FORMAT_HNSWLIB));
     file = graph_open("file");
     CHECK(file.count == count && file.max_elements >= count && (capacity == 0 || file.max_elements == capacity));
-    CHECK(file.data_offset == 4 + 4 * 2 * M && file.label_offset == file.data_offset + 4 * DIM && file.stride == file.label_offset + 8);
+    CHECK(file.data_offset == 4 + 4 * 2 * M && file.label_offset == file.data_offset + 4 * DIM &&
+          file.stride == file.label_offset + 8);
     CHECK(file.max_m == M && file.max_m0 == 2 * M && file.m == M && file.ef_construction == 77);
     CHECK(fabs(file.mult - 1 / log(M)) < 1e-12);
     CHECK(count > 0 ? file.entry < count && file.max_level >= 0 : file.entry == UINT32_MAX && file.max_level == -1);

@@ -88,12 +88,14 @@ static inline int graph_same_list(const graph_file *a, size_t at_a, const graph_
 static inline int graph_same(const char *path_a, const char *path_b)
 {
     graph_file a = graph_open(path_a), b = graph_open(path_b);
-    int same = a.count == b.count && a.stride == b.stride && a.m == b.m && a.max_level == b.max_level && a.entry == b.entry;
+    int same =
+        a.count == b.count && a.stride == b.stride && a.m == b.m && a.max_level == b.max_level && a.entry == b.entry;
     for (size_t id = 0; same && id < a.count; id++) {
         const size_t at_a = graph_record(&a, id), at_b = graph_record(&b, id);
         const uint32_t upper = graph_u32(&a, a.upper[id]);
         same = a.bytes[at_a + 2] == b.bytes[at_b + 2] && graph_same_list(&a, at_a, &b, at_b);
-        same = same && memcmp(a.bytes + at_a + a.data_offset, b.bytes + at_b + a.data_offset, a.stride - a.data_offset) == 0;
+        same = same &&
+               memcmp(a.bytes + at_a + a.data_offset, b.bytes + at_b + a.data_offset, a.stride - a.data_offset) == 0;
         same = same && upper == graph_u32(&b, b.upper[id]);
         for (size_t at = 4; same && at < 4 + upper; at += 4 + 4 * a.max_m)
             same = graph_same_list(&a, a.upper[id] + at, &b, b.upper[id] + at);

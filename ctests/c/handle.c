@@ -35,12 +35,18 @@ static void misaligned(void)
     int32_t row_status[3];
     hnx_index *index = index_of(HNX_METRIC_L2, 2, rows, 2, 1);
     CHECK_STATUS(HNX_ERR_INVALID_ARGUMENT, hnx_add(index, (float *)(void *)((char *)rows + 1), labels, 1, NULL, NULL));
-    CHECK_STATUS(HNX_ERR_INVALID_ARGUMENT, hnx_add(index, rows, (uint64_t *)(void *)((char *)labels + 4), 1, NULL, NULL));
-    CHECK_STATUS(HNX_ERR_INVALID_ARGUMENT, hnx_add(index, rows, labels, 1, NULL, (int32_t *)(void *)((char *)row_status + 2)));
-    CHECK_STATUS(HNX_ERR_INVALID_ARGUMENT, hnx_query(index, (float *)(void *)((char *)rows + 2), 1, 1, NULL, labels, NULL, NULL));
-    CHECK_STATUS(HNX_ERR_INVALID_ARGUMENT, hnx_query(index, rows, 1, 1, NULL, (uint64_t *)(void *)((char *)labels + 1), NULL, NULL));
-    CHECK_STATUS(HNX_ERR_INVALID_ARGUMENT, hnx_query(index, rows, 1, 1, NULL, labels, (float *)(void *)((char *)distances + 1), NULL));
-    CHECK_STATUS(HNX_ERR_INVALID_ARGUMENT, hnx_query(index, rows, 1, 1, NULL, labels, NULL, (size_t *)(void *)((char *)counts + 4)));
+    CHECK_STATUS(HNX_ERR_INVALID_ARGUMENT,
+                 hnx_add(index, rows, (uint64_t *)(void *)((char *)labels + 4), 1, NULL, NULL));
+    CHECK_STATUS(HNX_ERR_INVALID_ARGUMENT,
+                 hnx_add(index, rows, labels, 1, NULL, (int32_t *)(void *)((char *)row_status + 2)));
+    CHECK_STATUS(HNX_ERR_INVALID_ARGUMENT,
+                 hnx_query(index, (float *)(void *)((char *)rows + 2), 1, 1, NULL, labels, NULL, NULL));
+    CHECK_STATUS(HNX_ERR_INVALID_ARGUMENT,
+                 hnx_query(index, rows, 1, 1, NULL, (uint64_t *)(void *)((char *)labels + 1), NULL, NULL));
+    CHECK_STATUS(HNX_ERR_INVALID_ARGUMENT,
+                 hnx_query(index, rows, 1, 1, NULL, labels, (float *)(void *)((char *)distances + 1), NULL));
+    CHECK_STATUS(HNX_ERR_INVALID_ARGUMENT,
+                 hnx_query(index, rows, 1, 1, NULL, labels, NULL, (size_t *)(void *)((char *)counts + 4)));
     CHECK_STATUS(HNX_ERR_INVALID_ARGUMENT, hnx_get(index, labels, 1, (float *)(void *)((char *)distances + 3)));
     CHECK(hnx_count(index) == 2);
     hnx_free(index);

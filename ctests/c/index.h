@@ -28,7 +28,8 @@ static inline hnx_index *index_make(uint32_t metric, size_t dim, size_t max_elem
 }
 
 /* Adds rows in order, in this thread: the graph is the same in every run. */
-static inline hnx_status index_add_flags(hnx_index *index, const float *rows, const uint64_t *labels, size_t count, uint32_t flags)
+static inline hnx_status index_add_flags(hnx_index *index, const float *rows, const uint64_t *labels, size_t count,
+                                         uint32_t flags)
 {
     hnx_add_options options;
     memset(&options, 0, sizeof options);
@@ -69,7 +70,8 @@ static inline hnx_query_options index_ef(size_t ef)
 }
 
 /* One query; the number of answers. */
-static inline size_t index_query(const hnx_index *index, const float *query, size_t k, size_t ef, uint64_t *labels, float *distances)
+static inline size_t index_query(const hnx_index *index, const float *query, size_t k, size_t ef, uint64_t *labels,
+                                 float *distances)
 {
     const hnx_query_options options = index_ef(ef);
     size_t count = 0;
@@ -137,7 +139,8 @@ static inline double index_distance(uint32_t metric, const float *a, const float
 }
 
 /* Both indexes answer the queries with the same labels and the same bits of distances. */
-static inline void index_check_same(const hnx_index *a, const hnx_index *b, const float *queries, size_t count, size_t k, size_t ef)
+static inline void index_check_same(const hnx_index *a, const hnx_index *b, const float *queries, size_t count,
+                                    size_t k, size_t ef)
 {
     const hnx_query_options options = index_ef(ef);
     uint64_t *la = (uint64_t *)check_alloc(count * k, sizeof *la), *lb = (uint64_t *)check_alloc(count * k, sizeof *lb);

@@ -37,7 +37,8 @@ static void wrong_dim(const char *path)
 
 static void not_there(void)
 {
-    const hnx_load_options options = load_options(HNX_METRIC_L2, DIM, 0), mapped = load_options(HNX_METRIC_L2, DIM, HNX_LOAD_MMAP);
+    const hnx_load_options options = load_options(HNX_METRIC_L2, DIM, 0),
+                           mapped = load_options(HNX_METRIC_L2, DIM, HNX_LOAD_MMAP);
     const char *const paths[] = {"absent", "absent/file", "", "hnswlib.", "\xff\xfe not utf-8"};
     char text[256];
     for (size_t at = 0; at < sizeof paths / sizeof *paths; at++) {
@@ -107,7 +108,10 @@ int main(void)
     not_ours("empty folder");
     files_write("empty file", "", 0);
     not_ours("empty file");
-    files_write("text", "This is no index, it is a text of some length, longer than the header that a file would begin with, as you see.", 110);
+    files_write("text",
+                "This is no index, it is a text of some length, longer than the header that a file would begin with, "
+                "as you see.",
+                110);
     not_ours("text");
     not_ours("/dev/null");
     not_ours("/dev/zero");

@@ -3,7 +3,8 @@
 
 enum { DIM = 3, ROWS = 6 };
 
-static hnx_status add(hnx_index *index, const float *rows, const uint64_t *labels, uint32_t threads, int32_t *row_status)
+static hnx_status add(hnx_index *index, const float *rows, const uint64_t *labels, uint32_t threads,
+                      int32_t *row_status)
 {
     const hnx_add_options options = {sizeof options, threads, 0};
     return hnx_add(index, rows, labels, ROWS, &options, row_status);

@@ -75,7 +75,8 @@ static void impossible_sizes(void)
     float distance = 99;
     CHECK_STATUS(HNX_ERR_INVALID_ARGUMENT, hnx_query(index, row, SIZE_MAX, 1, NULL, &label, &distance, NULL));
     CHECK_STATUS(HNX_ERR_INVALID_ARGUMENT, hnx_query(index, row, 1, SIZE_MAX, NULL, &label, &distance, NULL));
-    CHECK_STATUS(HNX_ERR_INVALID_ARGUMENT, hnx_query(index, row, (size_t)1 << 32, (size_t)1 << 32, NULL, &label, &distance, NULL));
+    CHECK_STATUS(HNX_ERR_INVALID_ARGUMENT,
+                 hnx_query(index, row, (size_t)1 << 32, (size_t)1 << 32, NULL, &label, &distance, NULL));
     CHECK_STATUS(HNX_ERR_INVALID_ARGUMENT, hnx_add(index, row, &label, SIZE_MAX, NULL, NULL));
     CHECK_STATUS(HNX_ERR_INVALID_ARGUMENT, hnx_add(index, row, &label, (size_t)1 << 62, NULL, NULL));
     CHECK_STATUS(HNX_ERR_INVALID_ARGUMENT, hnx_get(index, &label, SIZE_MAX, &distance));

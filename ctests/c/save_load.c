@@ -52,7 +52,8 @@ static void round_trip(uint32_t metric, uint32_t format, uint32_t flags, uint32_
     CHECK_OK(hnx_load(NAMES[format], &options, &loaded));
     stats = index_stats(loaded);
     CHECK(stats.metric == metric && stats.flags == flags && stats.dim == DIM && stats.ef == 10);
-    CHECK(stats.count == count && stats.deleted == hnx_deleted_count(index) && hnx_deleted_count(loaded) == stats.deleted);
+    CHECK(stats.count == count && stats.deleted == hnx_deleted_count(index) &&
+          hnx_deleted_count(loaded) == stats.deleted);
     CHECK(stats.m == 16 && stats.ef_construction == 200 && stats.max_level == index_stats(index).max_level);
     index_check_same(index, loaded, queries, QUERIES, 10, 50);
     index_check_same(index, loaded, queries, QUERIES, count + 1, 2 * count);
@@ -114,7 +115,8 @@ int main(void)
     files_enter(folder);
     for (uint32_t format = 0; format < 3; format++) {
         for (size_t metric = 0; metric < 3; metric++)
-            for (uint32_t check = HNX_CHECK_DEFAULT; check <= (check_quick() ? HNX_CHECK_DEFAULT : HNX_CHECK_DEEP); check++) {
+            for (uint32_t check = HNX_CHECK_DEFAULT; check <= (check_quick() ? HNX_CHECK_DEFAULT : HNX_CHECK_DEEP);
+                 check++) {
                 round_trip(metrics[metric], format, 0, check);
                 round_trip(metrics[metric], format, HNX_LOAD_MMAP, check);
             }

@@ -22,7 +22,8 @@ int main(void)
         CHECK_OK(hnx_mark_deleted(indexes[at], at));
     }
     for (size_t at = 0; at < count; at++) {
-        CHECK(hnx_dim(indexes[at]) == at + 2 && index_stats(indexes[at]).ef == 100 + at && index_stats(indexes[at]).metric == at % 3);
+        CHECK(hnx_dim(indexes[at]) == at + 2 && index_stats(indexes[at]).ef == 100 + at &&
+              index_stats(indexes[at]).metric == at % 3);
         CHECK(hnx_deleted_count(indexes[at]) == 1);
         CHECK_STATUS(HNX_ERR_ALREADY_DELETED, hnx_mark_deleted(indexes[at], at));
     }
@@ -30,7 +31,8 @@ int main(void)
         hnx_free(indexes[at]);
     for (size_t at = 1; at < count; at += 2) {
         for (size_t row = 0; row < COUNT; row++)
-            found += row == at || at % 3 == HNX_METRIC_IP || index_nearest(indexes[at], rows[at] + row * (at + 2), 0) == row;
+            found +=
+                row == at || at % 3 == HNX_METRIC_IP || index_nearest(indexes[at], rows[at] + row * (at + 2), 0) == row;
         hnx_free(indexes[at]);
     }
     CHECK(found * 100 >= count / 2 * COUNT * 99);

@@ -40,7 +40,8 @@ static void grid(void)
     CHECK_OK(index_add(index, rows, shuffled, COUNT));
     CHECK(index_query(index, middle, COUNT, 1000, labels, distances) == COUNT);
     index_check_row(labels, distances, COUNT, COUNT);
-    CHECK(distances[0] == 0 && distances[1] == 1 && distances[4] == 1 && distances[5] == 2 && distances[COUNT - 1] == 18);
+    CHECK(distances[0] == 0 && distances[1] == 1 && distances[4] == 1 && distances[5] == 2 &&
+          distances[COUNT - 1] == 18);
     hnx_free(index);
 }
 

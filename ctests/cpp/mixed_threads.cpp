@@ -6,7 +6,8 @@
 
 #include "../c/index.h"
 
-namespace {
+namespace
+{
 
 const size_t DIM = 16, ADDERS = 4, K = 10;
 
@@ -69,8 +70,8 @@ void ask(const hnx_index *index, const Plan &plan, const std::atomic<bool> &stop
         const uint64_t label = (seed + round) * 3 % plan.base / 3 * 3 + 2;
         if (label < plan.base) {
             CHECK_OK(hnx_get(index, &label, 1, vector.data()));
-            CHECK(memcmp(vector.data(), &plan.rows[label * DIM], DIM * sizeof(float)) == 0
-                  || memcmp(vector.data(), &plan.moved[label * DIM], DIM * sizeof(float)) == 0);
+            CHECK(memcmp(vector.data(), &plan.rows[label * DIM], DIM * sizeof(float)) == 0 ||
+                  memcmp(vector.data(), &plan.moved[label * DIM], DIM * sizeof(float)) == 0);
         }
         CHECK(hnx_count(index) >= plan.base && hnx_count(index) <= plan.total);
         CHECK(hnx_deleted_count(index) <= plan.base);

@@ -8,7 +8,8 @@
 
 #include "../c/index.h"
 
-namespace {
+namespace
+{
 
 struct Free {
     void operator()(hnx_index *index) const { hnx_free(index); }

@@ -6,7 +6,8 @@
 
 #include "../c/index.h"
 
-namespace {
+namespace
+{
 
 const size_t DIM = 8, LABELS = 64, CAPACITY = 80;
 

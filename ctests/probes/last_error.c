@@ -21,7 +21,10 @@ static int ends_whole(const char *text)
     do
         start--;
     while (start > 0 && ((unsigned char)text[start] & 0xC0) == 0x80);
-    need = (unsigned char)text[start] < 0x80 ? 1 : (unsigned char)text[start] < 0xE0 ? 2 : (unsigned char)text[start] < 0xF0 ? 3 : 4;
+    need = (unsigned char)text[start] < 0x80   ? 1
+           : (unsigned char)text[start] < 0xE0 ? 2
+           : (unsigned char)text[start] < 0xF0 ? 3
+                                               : 4;
     return end - start == need;
 }
 

@@ -66,7 +66,8 @@ static void options_structs(hnx_index *index)
 
     SIZES(hnx_options, init, offsetof(hnx_options, max_elements), init_and_free(options));
     SIZES(hnx_add_options, add, offsetof(hnx_add_options, threads), hnx_add(index, vector, &label, 1, options, NULL));
-    SIZES(hnx_query_options, query, offsetof(hnx_query_options, threads), hnx_query(index, vector, 1, 1, options, &found, NULL, NULL));
+    SIZES(hnx_query_options, query, offsetof(hnx_query_options, threads),
+          hnx_query(index, vector, 1, 1, options, &found, NULL, NULL));
     SIZES(hnx_persist_options, persist, offsetof(hnx_persist_options, flags), hnx_persist_dirty(index, options, NULL));
     CHECK_OK(hnx_save(index, "struct_size.file", HNX_FORMAT_HNSWLIB));
     SIZES(hnx_load_options, load, offsetof(hnx_load_options, max_elements), load_and_free(options));

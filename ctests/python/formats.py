@@ -58,7 +58,8 @@ def links(g, id, level):
 
 
 def compare_links(a, b):
-    """Over all lists of two graphs with the same levels: total entries, entries that only one has, lists in another order, first id that differs."""
+    """Over all lists of two graphs with the same levels: total entries, entries that only one has, lists in another order,
+    first id that differs."""
     total = differing = reordered = 0
     first = None
     for id in range(a.count):

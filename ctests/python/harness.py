@@ -1,4 +1,6 @@
-"""Cases, skips and their report: `@case` marks a test function, run(module) runs a module's."""
+"""Cases, skips and their report: `@case` marks a test function, run(module) runs those of a module.
+
+run.py reads the lines: "> case" begins one, "= passed failed skipped" ends a module."""
 import sys
 import time
 import traceback
@@ -10,13 +12,13 @@ class Skip(Exception):
     """This case cannot run here, and why."""
 
 
-def case(*parameters, quick=False, name=None):
+def case(*parameters, quick=False):
     """@case marks a function as a test; @case(a, b, quick=True) as one to be called with (a, b), in quick runs too."""
     def mark(function):
-        label = name or '_'.join([function.__name__, *map(str, parameters)])
+        label = '_'.join([function.__name__, *map(str, parameters)])
         CASES.append((label, function, parameters, quick))
         return function
-    if len(parameters) == 1 and callable(parameters[0]) and not name:
+    if len(parameters) == 1 and callable(parameters[0]):
         function, parameters = parameters[0], ()
         return mark(function)
     return mark

@@ -4,7 +4,6 @@ It says why two libraries build different graphs from plain floats: the first di
 almost equal distances exchanged, until the other library's lists come out. (contract 3.9; ties as libstdc++'s heaps.)
 """
 import tempfile
-from types import SimpleNamespace
 import numpy as np
 import formats
 import hnx

@@ -375,7 +375,8 @@ def refused():
                         refuses_with(corrupt + ('HNX_ERR_NOT_FOUND', 'HNX_ERR_IO'), f'without {name}', lambda: load(bad))
                         removed(bad)
             if kind == 'directory':
-                bad = next(path for name, path, _ in originals(kind, 'cosine', tempfile.mkdtemp(dir=folder)) if name == 'day')
+                states = originals(kind, 'cosine', tempfile.mkdtemp(dir=folder))
+                bad = next(path for name, path, _ in states if name == 'day')
                 os.truncate(f'{bad}/length.bin', 4 * g.count - 1)
                 refuses_with(corrupt, 'length.bin cut', lambda: hnx.Index.load(bad, 'cosine', DIM))
                 before = content(path)

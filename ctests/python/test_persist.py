@@ -39,7 +39,7 @@ def persist(host, path, what):
     verify(host, path, what)
     before = content(path)
     again = host.index.persist()
-    assert (again.records_written, again.generation) == (0, info.generation), f'{what}: {again.records_written} records written with nothing to write'
+    assert (again.records_written, again.generation) == (0, info.generation), f'{what}: {again.records_written} more written'
     assert content(path) == before, what
     return info
 

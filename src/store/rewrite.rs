@@ -11,7 +11,7 @@
 //! in between has seen its readers go. Opening a session costs two loads and a store ([`crate::sync::light_fence`]).
 
 use std::cell::UnsafeCell;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use super::{Slot, Store};
@@ -36,6 +36,9 @@ pub(crate) struct Rewrites {
     before: [UnsafeCell<Before>; 2],
     /// Held for a whole rewrite. The cells are those of all readers there are.
     cells: Mutex<Vec<Arc<SessionCell>>>,
+    /// The process the cells were last seen in: in a child of fork, sessions of the parent's other threads stay open
+    /// in memory for ever, but nobody is in them.
+    process: AtomicU32,
 }
 
 // SAFETY: `before` is written by the one that holds the lock, at a time when no session can refer to it (module doc).
@@ -47,7 +50,12 @@ impl Rewrites {
             let vector = vec![0.0; dim].into_boxed_slice();
             UnsafeCell::new(Before { id: u32::MAX, label: 0, deleted: false, vector })
         };
-        Self { epoch: AtomicU64::new(2), before: [before(), before()], cells: Mutex::new(Vec::new()) }
+        Self {
+            epoch: AtomicU64::new(2),
+            before: [before(), before()],
+            cells: Mutex::new(Vec::new()),
+            process: AtomicU32::new(std::process::id()),
+        }
     }
 
     /// A cell for a new reader; cells whose reader is gone are given up.
@@ -88,6 +96,9 @@ impl Store {
     pub(crate) fn rewrite(&self, slot: Slot, vector: &[f32], length: f32, label: u64) {
         let rewrites = &self.rewrites;
         let cells = lock(&rewrites.cells);
+        if rewrites.process.swap(std::process::id(), Ordering::Relaxed) != std::process::id() {
+            cells.iter().for_each(|cell| cell.0.store(0, Ordering::Relaxed));
+        }
         let even = rewrites.epoch.load(Ordering::Relaxed);
         let odd = even + 1;
         // SAFETY: we hold the lock, and the sessions of epoch odd - 4, the last ones to use this copy, were seen to
