@@ -20,6 +20,11 @@ static void equal_vectors(uint32_t metric)
     CHECK(distances[0] == distances[COPIES - 1]);
     CHECK(index_query(index, rows, 5, 100, labels, distances) == 5);
     index_check_row(labels, distances, 5, 5);
+    /* Where something is deleted the search goes another way: the order is the same. */
+    CHECK_OK(hnx_mark_deleted(index, 12));
+    CHECK(index_query(index, rows, COPIES, 100, labels, distances) == COPIES - 1);
+    index_check_row(labels, distances, COPIES - 1, COPIES);
+    CHECK(labels[0] == 0 && labels[COPIES - 2] == UINT64_MAX - 1);
     hnx_free(index);
 }
 
@@ -42,6 +47,9 @@ static void grid(void)
     index_check_row(labels, distances, COUNT, COUNT);
     CHECK(distances[0] == 0 && distances[1] == 1 && distances[4] == 1 && distances[5] == 2 &&
           distances[COUNT - 1] == 18);
+    CHECK_OK(hnx_mark_deleted(index, 100));
+    CHECK(index_query(index, middle, COUNT, 1000, labels, distances) == COUNT - 1);
+    index_check_row(labels, distances, COUNT - 1, COUNT);
     hnx_free(index);
 }
 

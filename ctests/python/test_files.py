@@ -237,7 +237,7 @@ def cosine_lengths():
     x = np.random.default_rng(4).normal(size=(500, 100)).astype(np.float32) * np.float32(7)
     labels = np.arange(500) * 3
     with tempfile.TemporaryDirectory() as folder:
-        for name, engine, path, chroma_file in (('hnswlib', hnswlib, f'{folder}/file', False), ('chroma', chroma, f'{folder}/chroma', True)):
+        for engine, path, chroma_file in ((hnswlib, f'{folder}/file', False), (chroma, f'{folder}/chroma', True)):
             with engine.init('cosine', 100, 500, 8, 40) as index:
                 index.add(x, labels)
                 index.save(path)

@@ -84,7 +84,7 @@ def interleaved(metric):
 @case('sift', 'cosine')
 @case('glove', 'l2')
 @case('glove', 'cosine', quick=True)
-@case('minilm', 'cosine', quick=True)
+@case('minilm', 'cosine')
 @case('minilm', 'ip')
 def real(name, metric):
     rng = np.random.default_rng(5)

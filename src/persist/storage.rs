@@ -15,6 +15,8 @@ pub(crate) trait Storage: Send {
     fn create_dir(&self, path: &Path) -> Result<()>;
     /// Whether there is something at `path`.
     fn exists(&self, path: &Path) -> bool;
+    /// Whether a folder holds nothing.
+    fn is_empty_dir(&self, path: &Path) -> Result<bool>;
     /// Gives a file another name, in place of what had it.
     fn rename(&self, from: &Path, to: &Path) -> Result<()>;
     /// Removes a file; the caller does not depend on it.
@@ -73,6 +75,11 @@ impl Storage for OsStorage {
 
     fn exists(&self, path: &Path) -> bool {
         path.symlink_metadata().is_ok()
+    }
+
+    fn is_empty_dir(&self, path: &Path) -> Result<bool> {
+        let mut entries = fs::read_dir(path).map_err(|e| failure("list", path, &e))?;
+        Ok(entries.next().is_none())
     }
 
     fn rename(&self, from: &Path, to: &Path) -> Result<()> {

@@ -93,6 +93,9 @@ impl Appender {
 /// Writes the whole index to `path`.
 pub fn save(index: &Index, path: &Path, format: Format) -> Result<()> {
     if format == Format::ChromaDirectory {
+        if OsStorage.exists(path) && !OsStorage.is_empty_dir(path)? {
+            return Err(invalid(format!("{} is not empty", path.display())));
+        }
         let _still = index.stand_still();
         return Directory::create(Box::new(OsStorage), path, index)?.write_all(index);
     }
