@@ -96,8 +96,8 @@ fn without_comments(text: &str) -> String {
                 .map_or(rest.len() - 1, |at| at + 1)
         } else if rest.starts_with("'\"'") {
             3
-        } else if rest.starts_with("r#\"") {
-            rest[3..].find("\"#").map_or(rest.len(), |at| at + 5)
+        } else if let Some(text) = rest.strip_prefix("r#\"") {
+            text.find("\"#").map_or(rest.len(), |at| at + 5)
         } else {
             first.len_utf8()
         };

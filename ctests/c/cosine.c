@@ -32,9 +32,10 @@ static void scaled(double scale)
         CHECK(index_query(index, plain + label * DIM, COUNT, COUNT, labels, distances) == COUNT);
         index_check_row(labels, distances, COUNT, COUNT);
         CHECK(labels[0] == label && fabsf(distances[0]) < 1e-5f);
-        for (size_t at = 0; at < COUNT; at++)
-            CHECK(fabs(distances[at] -
-                       index_distance(HNX_METRIC_COSINE, plain + label * DIM, plain + labels[at] * DIM, DIM)) < 1e-5);
+        for (size_t at = 0; at < COUNT; at++) {
+            const float *query = plain + label * DIM, *row = rows + labels[at] * DIM;
+            CHECK(fabs(distances[at] - index_distance(HNX_METRIC_COSINE, query, row, DIM)) < 1e-5);
+        }
         CHECK(index_nearest(index, rows + label * DIM, COUNT) == label);
     }
     hnx_free(index);
@@ -61,6 +62,26 @@ static void zero(void)
     hnx_free(index);
 }
 
+/* Each value is finite, the length is not: refused, or kept all the same; never given back as infinity. */
+static void no_length(void)
+{
+    float row[DIM], back[DIM];
+    const uint64_t label = 1;
+    hnx_index *index = index_make(HNX_METRIC_COSINE, DIM, 0);
+    hnx_status status;
+    for (size_t at = 0; at < DIM; at++)
+        row[at] = at % 2 ? 3e38f : -2e38f;
+    status = index_add_one(index, row, label);
+    CHECK(status == HNX_OK || status == HNX_ERR_INVALID_ARGUMENT);
+    CHECK(hnx_count(index) == (status == HNX_OK));
+    if (status == HNX_OK) {
+        CHECK_OK(hnx_get(index, &label, 1, back));
+        for (size_t at = 0; at < DIM; at++)
+            CHECK(ulps(back[at], row[at]) <= 2);
+    }
+    hnx_free(index);
+}
+
 /* An update gives the record the new length, too. */
 static void update(void)
 {
@@ -76,10 +97,11 @@ static void update(void)
 
 int main(void)
 {
-    const double scales[] = {1, 1000, 1e-3, 1e30, 1e-25, 1e18, 1e-18, 3e37, 1e-36};
+    const double scales[] = {1, 1000, 1e-3, 1e30, 1e-25, 1e18, 1e-18, 3e37, 9e37, 1e-36, 1e-42};
     for (size_t at = 0; at < sizeof scales / sizeof *scales; at++)
         scaled(scales[at]);
     zero();
+    no_length();
     update();
     return 0;
 }

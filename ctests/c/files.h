@@ -2,6 +2,7 @@
 #ifndef HNX_TEST_FILES_H
 #define HNX_TEST_FILES_H
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <ftw.h>
 #include <string.h>
@@ -26,17 +27,18 @@ static inline void files_remove(const char *path)
     nftw(path, files_remove_one, 16, FTW_DEPTH | FTW_PHYS);
 }
 
-/* Makes a folder and goes there; after a failure it stays for a look. */
+/* Makes a folder among the temporary ones and goes there; after a failure it stays for a look. */
 static inline void files_enter(char name[FILES_PATH])
 {
-    snprintf(name, FILES_PATH, "files.XXXXXX");
+    const char *among = getenv("TMPDIR");
+    snprintf(name, FILES_PATH, "%s/hnx-test.XXXXXX", among != NULL ? among : "/tmp");
     CHECK(mkdtemp(name) != NULL);
     CHECK(chdir(name) == 0);
 }
 
 static inline void files_leave(const char *name)
 {
-    CHECK(chdir("..") == 0);
+    CHECK(chdir("/") == 0);
     files_remove(name);
 }
 
@@ -44,6 +46,18 @@ static inline int files_exists(const char *path)
 {
     struct stat info;
     return stat(path, &info) == 0;
+}
+
+/* How many files and folders a folder holds. */
+static inline size_t files_count(const char *path)
+{
+    DIR *folder = opendir(path);
+    size_t count = 0;
+    CHECK(folder != NULL);
+    while (readdir(folder) != NULL)
+        count++;
+    closedir(folder);
+    return count - 2; /* the folder itself and the one above */
 }
 
 /* The bytes of a file; free() them. */

@@ -91,6 +91,20 @@ static void largest_values(void)
     free(row);
 }
 
+/* More than any machine can address: told when it is asked for, not when it is used. */
+static void unaffordable(void)
+{
+    hnx_options options = index_options(HNX_METRIC_COSINE, 1000000, INT32_MAX);
+    hnx_index *index = NULL;
+    hnx_status status = hnx_init(&options, &index);
+    CHECK(status == HNX_ERR_OUT_OF_MEMORY || status == HNX_ERR_INVALID_ARGUMENT);
+    options.dim = 1;
+    options.m = 10000;
+    status = hnx_init(&options, &index);
+    CHECK(status == HNX_ERR_OUT_OF_MEMORY || status == HNX_ERR_INVALID_ARGUMENT);
+    CHECK(index == NULL);
+}
+
 int main(void)
 {
     facts();
@@ -98,6 +112,7 @@ int main(void)
     given_values();
     limits();
     largest_values();
+    unaffordable();
     for (int round = 0; round < 100; round++) {
         hnx_index *index = index_make(HNX_METRIC_L2, 3, round % 2 ? 10 : 0);
         const float row[3] = {1, 2, 3};

@@ -45,7 +45,7 @@ static void check_state(const char *path, const float *rows, size_t at_least, si
 
 int main(void)
 {
-    const size_t each = check_pick(100, 1500), total = WRITERS * each;
+    const size_t each = check_pick(100, 3000), total = WRITERS * each;
     char folder[FILES_PATH];
     float *rows = check_vectors(total, DIM, 46);
     hnx_options options = index_options(HNX_METRIC_L2, DIM, 0);
@@ -62,11 +62,12 @@ int main(void)
         jobs[at] = job;
         CHECK(pthread_create(&threads[at], NULL, add_rows, &jobs[at]) == 0);
     }
-    for (size_t round = 0; hnx_count(index) < total; round++) {
+    for (size_t round = 0; hnx_count(index) < total; round++) { /* mostly persisting, so that much falls into it */
         before = hnx_count(index);
         CHECK_OK(hnx_persist_dirty(index, NULL, NULL));
-        check_state("index", rows, before, total);
-        if (round % 4 == 0) {
+        if (round % 16 == 3)
+            check_state("index", rows, before, total);
+        if (round % 16 == 11) {
             before = hnx_count(index);
             CHECK_OK(hnx_save(index, "saved", HNX_FORMAT_CHROMA));
             check_state("saved", rows, before, total);

@@ -91,13 +91,17 @@ static void first_reason(void)
     const hnx_add_options options = {sizeof options, 1, HNX_ADD_UPDATE_ONLY};
     float rows[ROWS * DIM];
     int32_t row_status[ROWS];
+    char text[128];
     hnx_index *index = index_make(HNX_METRIC_L2, DIM, 0);
     check_fill(rows, ROWS * DIM, 18);
     CHECK_OK(index_add_one(index, rows, 10));
-    rows[3 * DIM] = NAN;
+    rows[3 * DIM] = rows[5 * DIM] = NAN;
     CHECK_STATUS(HNX_ERR_NOT_FOUND, hnx_add(index, rows, LABELS, ROWS, &options, row_status));
+    hnx_last_error(text, sizeof text);
+    CHECK(strstr(text, "row 1:") != NULL);
     CHECK(row_status[0] == HNX_OK && row_status[1] == HNX_ERR_NOT_FOUND && row_status[2] == HNX_ERR_NOT_FOUND);
-    CHECK(row_status[3] == HNX_ERR_INVALID_ARGUMENT && row_status[5] == HNX_ERR_NOT_FOUND);
+    CHECK(row_status[3] == HNX_ERR_INVALID_ARGUMENT && row_status[4] == HNX_ERR_NOT_FOUND);
+    CHECK(row_status[5] == HNX_ERR_INVALID_ARGUMENT);
     CHECK(hnx_count(index) == 1);
     hnx_free(index);
 }

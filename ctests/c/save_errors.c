@@ -1,22 +1,8 @@
 /* Where hnx_save may write: a file replaces the one before it only when it is complete, a directory is never
  * written over, and a failure leaves no litter. */
-#include <errno.h>
-
 #include "load.h"
 
 enum { DIM = 4 };
-
-static size_t entries(const char *path)
-{
-    char command[FILES_PATH];
-    size_t count = 0;
-    FILE *list;
-    snprintf(command, sizeof command, "ls -A '%s' | wc -l", path);
-    list = popen(command, "r");
-    CHECK(list != NULL && fscanf(list, "%zu", &count) == 1);
-    pclose(list);
-    return count;
-}
 
 static void replaces(hnx_index *index, const float *rows)
 {
@@ -38,7 +24,7 @@ static void replaces(hnx_index *index, const float *rows)
     loaded = load_index("kept", HNX_METRIC_L2, DIM, 0);
     CHECK(hnx_count(loaded) == hnx_count(index) + 1);
     hnx_free(loaded);
-    CHECK(entries(".") == 1);
+    CHECK(files_count(".") == 1);
     files_remove("kept");
 }
 
@@ -52,14 +38,14 @@ static void refused(hnx_index *index)
     CHECK(hnx_save(index, "", HNX_FORMAT_HNSWLIB) != HNX_OK);
     CHECK(mkdir("folder", 0777) == 0);
     CHECK(hnx_save(index, "folder", HNX_FORMAT_HNSWLIB) != HNX_OK);
-    CHECK(entries("folder") == 0);
+    CHECK(files_count("folder") == 0);
     files_write("folder/mine", "kept", 4);
     status = hnx_save(index, "folder", HNX_FORMAT_CHROMA_DIRECTORY);
     CHECK(status == HNX_ERR_INVALID_ARGUMENT || status == HNX_ERR_IO);
-    CHECK(entries("folder") == 1);
+    CHECK(files_count("folder") == 1);
     files_write("file", "kept", 4);
     CHECK(hnx_save(index, "file", HNX_FORMAT_CHROMA_DIRECTORY) != HNX_OK);
-    CHECK(entries(".") == 2);
+    CHECK(files_count(".") == 2);
     files_remove("folder");
     files_remove("file");
 }
@@ -84,7 +70,7 @@ int main(void)
     replaces(index, rows);
     refused(index);
     directory_once(index);
-    CHECK(entries(".") == 0);
+    CHECK(files_count(".") == 0);
     files_leave(folder);
     hnx_free(index);
     free(rows);

@@ -50,6 +50,16 @@ void move_some(hnx_index *index, const Plan &plan)
             CHECK_OK(index_add_one(index, plan.place(label), label));
 }
 
+// The knobs, turned while everything runs.
+void turn(hnx_index *index, const Plan &plan, const std::atomic<bool> &stop)
+{
+    for (size_t round = 0; round == 0 || !stop.load(); round++) {
+        CHECK_OK(hnx_set_ef(index, 10 + round % 50));
+        CHECK_OK(hnx_resize(index, plan.total + round % 1000));
+        std::this_thread::yield();
+    }
+}
+
 // Queries until told to stop, at least once.
 void ask(const hnx_index *index, const Plan &plan, const std::atomic<bool> &stop, size_t seed)
 {
@@ -121,6 +131,7 @@ void run(const Plan &plan, size_t max_elements)
     CHECK_OK(hnx_add(index, plan.rows.data(), labels, plan.base, nullptr, nullptr));
     for (size_t seed = 0; seed < 2; seed++)
         readers.emplace_back([&, seed] { ask(index, plan, stop, 1000000 * (seed + 1)); });
+    readers.emplace_back([&] { turn(index, plan, stop); });
     for (size_t share = 0; share < ADDERS; share++)
         writers.emplace_back([&, share] { add_share(index, plan, share); });
     writers.emplace_back([&] { remove_some(index, plan); });
