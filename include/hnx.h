@@ -1,3 +1,19 @@
+/*
+ * libhnx: an HNSW vector index.
+ *
+ * Status codes: every call that can fail returns an hnx_status; hnx_last_error() has the words.
+ * Structs begin with their size; set it, zero the rest: zero means default.
+ * Outputs are arrays of the caller, written as documented or not at all. Labels are any uint64_t.
+ *
+ * Threads: any function of one index may be called from any thread at any time, hnx_free() alone excepted.
+ * fork: a child may query and free the indexes of its parent. It may change one (in memory) when no thread was
+ * changing it at the time of the fork, and its first change must have the index to itself. It must not persist.
+ * dlclose: the library stays mapped.
+ * Address space: each index reserves 64 GiB or more of it, but no memory, and about 12 mappings: Linux allows a
+ * process 65,530 of those (vm.max_map_count), which is enough for some 5,000 indexes.
+ * Environment: HNX_CPU ("scalar", "avx2", "avx512", "neon") lowers the instruction set; read once.
+ */
+
 #ifndef HNX_H
 #define HNX_H
 
@@ -61,17 +77,19 @@
 #define HNX_CHECK_DEEP 2
 
 /*
- hnx_add_options.flags: put a new label into the place of a deleted one, if there is one.
+ hnx_add_options.flags: put a new label into the place of a deleted one, if there is one. A label that exists is
+ updated where it is (hnswlib would store it twice); a deleted label that is added again gets its own place back.
  */
 #define HNX_ADD_REPLACE_DELETED 1
 
 /*
- hnx_add_options.flags: a label that exists is HNX_ERR_EXISTS instead of an update.
+ hnx_add_options.flags: a label that exists, deleted or not, is HNX_ERR_EXISTS instead of an update.
  */
 #define HNX_ADD_INSERT_ONLY 2
 
 /*
- hnx_add_options.flags: a label that does not exist is HNX_ERR_NOT_FOUND instead of an insertion.
+ hnx_add_options.flags: a label that does not exist is HNX_ERR_NOT_FOUND instead of an insertion; one that is
+ deleted exists.
  */
 #define HNX_ADD_UPDATE_ONLY 4
 
@@ -583,7 +601,7 @@ hnx_status hnx_set_ef(struct hnx_index *index,
  out_labels: query_count * k labels, nearest first, equal distances by label; the unused tail of a row is
  UINT64_MAX. out_distances: NULL, or as many distances (squared L2; 1 - dot for inner product and cosine), the
  tail +INFINITY. out_counts: NULL, or query_count counts. Fewer than k is not an error. Outputs are untouched on
- failure. options: NULL for defaults.
+ failure, but for HNX_ERR_OUT_OF_MEMORY, which may leave some rows written. options: NULL for defaults.
  Errors: HNX_ERR_INVALID_ARGUMENT (NULL, k 0, a value that is not finite; the text names the row),
  HNX_ERR_UNSUPPORTED (a filter), HNX_ERR_OUT_OF_MEMORY.
  Threads: any thread, any time. A query takes no lock. The first query of a thread on an index allocates.
@@ -688,7 +706,8 @@ HNX_API
 size_t hnx_dim(const struct hnx_index *index);
 
 /*
- The state of the index. out_stats->struct_size must be set. Threads: any thread, any time.
+ The state of the index. out_stats->struct_size must be set. On an index opened with HNX_LOAD_MMAP the first call
+ reads every record's flags. Threads: any thread, any time.
 
  # Safety
  index is NULL or a live handle; out_stats is NULL or holds out_stats->struct_size bytes.
@@ -712,8 +731,8 @@ const char *hnx_cpu_name(void);
 
 /*
  The text of the calling thread's last failure: what was wrong, with row, offset or the system's words. Copies at
- most capacity bytes to buffer, NUL included, and returns the length of the whole text without the NUL, as
- snprintf does. Success does not clear it: it is worth reading right after a failure. buffer may be NULL when
+ most capacity bytes to buffer, NUL included, and returns the length of the whole text without the NUL (512 at
+ most), as snprintf does. Success does not clear it: it is worth reading right after a failure. buffer may be NULL when
  capacity is 0. Threads: each has its own.
 
  # Safety

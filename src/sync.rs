@@ -106,6 +106,11 @@ pub(crate) fn heavy_fence() {
     if ASYMMETRIC.load(Ordering::Relaxed) && !membarrier(libc::MEMBARRIER_CMD_PRIVATE_EXPEDITED) {
         // A child of fork is not registered any more; registering again cannot fail where it succeeded before.
         membarrier(libc::MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED);
-        membarrier(libc::MEMBARRIER_CMD_PRIVATE_EXPEDITED);
+        if !membarrier(libc::MEMBARRIER_CMD_PRIVATE_EXPEDITED) {
+            // Forbidden since (seccomp), or no memory: fence on both sides from now on. Stores of the readers that
+            // passed the light side before are visible long before this pause ends.
+            ASYMMETRIC.store(false, Ordering::SeqCst);
+            std::thread::sleep(Duration::from_millis(20));
+        }
     }
 }

@@ -97,7 +97,7 @@ static void update(void)
 
 int main(void)
 {
-    const double scales[] = {1, 1000, 1e-3, 1e30, 1e-25, 1e18, 1e-18, 3e37, 9e37, 1e-36, 1e-42};
+    const double scales[] = {1, 1000, 1e-3, 1e30, 1e-25, 1e18, 1e-18, 3e37, 8e37, 1e-36, 1e-42};
     for (size_t at = 0; at < sizeof scales / sizeof *scales; at++)
         scaled(scales[at]);
     zero();

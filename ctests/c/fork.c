@@ -1,4 +1,5 @@
 /* A child of fork() may query, add to and free the index of its parent; the parent does not notice. */
+#include <pthread.h>
 #include <sys/wait.h>
 
 #include "files.h"
@@ -37,6 +38,42 @@ static void in_child(hnx_index *index, const float *rows)
     CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0);
 }
 
+static volatile int stop;
+
+static void *keep_asking(void *index)
+{
+    float query[DIM];
+    for (uint64_t seed = 0; !stop; seed++) {
+        check_fill(query, DIM, seed);
+        index_nearest((const hnx_index *)index, query, 50);
+    }
+    return NULL;
+}
+
+/* Queries of another thread are under way at the moment of fork: in the child they never end, and nobody waits. */
+static void while_querying(hnx_index *index, const float *rows)
+{
+    pthread_t thread;
+    CHECK(pthread_create(&thread, NULL, keep_asking, index) == 0);
+    for (size_t round = 0; round < check_pick(3, 40); round++) {
+        int status = -1;
+        const pid_t child = fork();
+        CHECK(child >= 0);
+        if (child == 0) {
+            alarm(100);
+            CHECK(index_nearest(index, rows, 100) == 0);
+            CHECK_OK(index_add_one(index, rows + DIM, 3)); /* an update waits for queries that can see the old vector */
+            CHECK_OK(index_add_one(index, rows + DIM, 7777));
+            hnx_free(index);
+            _Exit(0);
+        }
+        CHECK(waitpid(child, &status, 0) == child);
+        CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+    }
+    stop = 1;
+    CHECK(pthread_join(thread, NULL) == 0);
+}
+
 int main(void)
 {
     float *rows = check_vectors(COUNT, DIM, 40);
@@ -48,6 +85,7 @@ int main(void)
     /* The parent has used threads before it forks again. */
     CHECK_OK(hnx_query(index, rows, COUNT, 1, &all_cores, labels, NULL, NULL));
     in_child(index, rows);
+    while_querying(index, rows);
     CHECK(hnx_count(index) == COUNT && hnx_deleted_count(index) == 0);
     CHECK(index_nearest(index, rows + 5 * DIM, 100) == 5);
     everything(index, rows);

@@ -16,8 +16,8 @@ pub struct hnx_index {
 }
 
 /// Gives the index to the host.
-pub(super) fn into_raw(core: Index) -> Result<*mut hnx_index> {
-    Ok(Box::into_raw(Box::new(hnx_index { mark: AtomicU64::new(LIVE), poisoned: AtomicBool::new(false), core })))
+pub(super) fn into_raw(core: Index) -> *mut hnx_index {
+    Box::into_raw(Box::new(hnx_index { mark: AtomicU64::new(LIVE), poisoned: AtomicBool::new(false), core }))
 }
 
 /// The index behind a handle, poisoned or not; None for NULL and for memory that is visibly no handle. The mark

@@ -23,8 +23,13 @@ pub const HNX_VERSION_PATCH: u32 = 0;
 /// # Safety
 /// `index` is NULL or a live handle.
 unsafe fn number(index: *const hnx_index, read: fn(&Index) -> usize) -> usize {
-    // SAFETY: the caller's promise. A poisoned index still tells its numbers.
-    unsafe { handle::peek(index) }.map_or(0, read)
+    let mut number = 0;
+    let _ = guard(index, || {
+        // SAFETY: the caller's promise. A poisoned index still tells its numbers.
+        number = unsafe { handle::peek(index) }.map_or(0, read);
+        Ok(())
+    });
+    number
 }
 
 /// Records of the index, deleted ones included; 0 for NULL. Threads: any thread, any time.
@@ -68,7 +73,8 @@ pub unsafe extern "C" fn hnx_dim(index: *const hnx_index) -> usize {
     unsafe { number(index, Index::dim) }
 }
 
-/// The state of the index. out_stats->struct_size must be set. Threads: any thread, any time.
+/// The state of the index. out_stats->struct_size must be set. On an index opened with HNX_LOAD_MMAP the first call
+/// reads every record's flags. Threads: any thread, any time.
 ///
 /// # Safety
 /// index is NULL or a live handle; out_stats is NULL or holds out_stats->struct_size bytes.
@@ -97,8 +103,8 @@ pub extern "C" fn hnx_cpu_name() -> *const c_char {
 }
 
 /// The text of the calling thread's last failure: what was wrong, with row, offset or the system's words. Copies at
-/// most capacity bytes to buffer, NUL included, and returns the length of the whole text without the NUL, as
-/// snprintf does. Success does not clear it: it is worth reading right after a failure. buffer may be NULL when
+/// most capacity bytes to buffer, NUL included, and returns the length of the whole text without the NUL (512 at
+/// most), as snprintf does. Success does not clear it: it is worth reading right after a failure. buffer may be NULL when
 /// capacity is 0. Threads: each has its own.
 ///
 /// # Safety

@@ -44,7 +44,7 @@ pub unsafe extern "C" fn hnx_init(options: *const hnx_options, out_index: *mut *
         if let Some(path) = path {
             persist::create_directory(&index, path)?;
         }
-        out.set(handle::into_raw(index)?);
+        out.set(handle::into_raw(index));
         Ok(())
     })
 }
@@ -90,7 +90,7 @@ pub unsafe extern "C" fn hnx_load(
             read_only: options.flags & HNX_LOAD_READ_ONLY != 0,
             check: Check::from_number(options.check)?,
         };
-        out.set(handle::into_raw(persist::load(path, &params)?)?);
+        out.set(handle::into_raw(persist::load(path, &params)?));
         Ok(())
     })
 }

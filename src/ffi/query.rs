@@ -13,7 +13,7 @@ use crate::error::{invalid, Error};
 /// out_labels: query_count * k labels, nearest first, equal distances by label; the unused tail of a row is
 /// UINT64_MAX. out_distances: NULL, or as many distances (squared L2; 1 - dot for inner product and cosine), the
 /// tail +INFINITY. out_counts: NULL, or query_count counts. Fewer than k is not an error. Outputs are untouched on
-/// failure. options: NULL for defaults.
+/// failure, but for HNX_ERR_OUT_OF_MEMORY, which may leave some rows written. options: NULL for defaults.
 /// Errors: HNX_ERR_INVALID_ARGUMENT (NULL, k 0, a value that is not finite; the text names the row),
 /// HNX_ERR_UNSUPPORTED (a filter), HNX_ERR_OUT_OF_MEMORY.
 /// Threads: any thread, any time. A query takes no lock. The first query of a thread on an index allocates.

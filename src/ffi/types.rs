@@ -25,11 +25,13 @@ pub const HNX_CHECK_FAST: u32 = 1;
 /// Everything, vectors included: values must be finite.
 pub const HNX_CHECK_DEEP: u32 = 2;
 
-/// hnx_add_options.flags: put a new label into the place of a deleted one, if there is one.
+/// hnx_add_options.flags: put a new label into the place of a deleted one, if there is one. A label that exists is
+/// updated where it is (hnswlib would store it twice); a deleted label that is added again gets its own place back.
 pub const HNX_ADD_REPLACE_DELETED: u32 = 1;
-/// hnx_add_options.flags: a label that exists is HNX_ERR_EXISTS instead of an update.
+/// hnx_add_options.flags: a label that exists, deleted or not, is HNX_ERR_EXISTS instead of an update.
 pub const HNX_ADD_INSERT_ONLY: u32 = 2;
-/// hnx_add_options.flags: a label that does not exist is HNX_ERR_NOT_FOUND instead of an insertion.
+/// hnx_add_options.flags: a label that does not exist is HNX_ERR_NOT_FOUND instead of an insertion; one that is
+/// deleted exists.
 pub const HNX_ADD_UPDATE_ONLY: u32 = 4;
 
 /// The fastest mode that keeps recall at a given ef no lower than hnswlib's.

@@ -24,8 +24,8 @@ pub(crate) fn insert<K: Kernel>(graph: &Graph, view: &View<'_>, slot: Slot, work
     // Only one insertion at a time may raise the top; what it saw as the top must still be it when it publishes.
     let raising = rises(graph.entry()).then(|| lock(&graph.raising));
     let entry = graph.entry();
-    work.reserve(view)?;
     if let Some((start, top)) = entry {
+        work.reserve(view, start)?;
         choose::<K>(graph, view, slot, level, (start, top), work);
         link(graph, slot, work);
         link_back::<K>(graph, view, slot, work);

@@ -65,13 +65,13 @@ impl Graph {
         self.entry.store((level as u64 + 1) << 32 | u64::from(slot.id()), Ordering::Release);
     }
 
-    /// Adds an empty record with a level of its own; there must be room. Calls must not overlap.
-    pub(crate) fn claim(&self) -> crate::error::Result<Slot> {
+    /// Adds a record with a level of its own and without links; there must be room. Calls must not overlap.
+    pub(crate) fn claim(&self, vector: &[f32], length: f32, label: u64) -> crate::error::Result<Slot> {
         let mut levels = lock(&self.levels);
         let mut after = levels.clone();
         let level = after.draw();
         let lists = self.store.allocate_upper(level)?;
         *levels = after;
-        Ok(self.store.claim(level, lists))
+        Ok(self.store.claim(level, lists, vector, length, label))
     }
 }

@@ -20,7 +20,7 @@ pub(crate) fn update<K: Kernel>(graph: &Graph, view: &View<'_>, slot: Slot, work
     if entry == slot && store.count() == 1 {
         return Ok(());
     }
-    work.reserve(view)?;
+    work.reserve(view, entry)?;
     let level = store.level(slot);
     for level in 0..=level {
         relink_neighbours::<K>(graph, view, slot, level, work);

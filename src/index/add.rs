@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::Mutex;
 
+use super::remove::absent;
 use super::Index;
 use crate::distance::normalise;
 use crate::error::{invalid, Error, Result};
@@ -54,7 +55,7 @@ impl Index {
     }
 
     fn check_add(&self, vectors: &[f32], labels: &[u64], mode: AddMode) -> Result<()> {
-        self.writable()?;
+        self.check_writable()?;
         if vectors.len() != labels.len() * self.dim() {
             return Err(invalid(format!("{} floats for {} labels", vectors.len(), labels.len())));
         }
@@ -80,25 +81,38 @@ impl Index {
     fn add_one(&self, vector: &[f32], label: u64, mode: AddMode, scratch: &mut Scratch) -> Result<()> {
         check_finite(vector)?;
         let length = self.prepare(vector, &mut scratch.vector);
+        if !length.is_finite() {
+            return Err(invalid("the length of the vector is beyond the range of floats"));
+        }
         let labels = self.labels()?;
         let _change = self.change();
         let _label = labels.lock(label);
-        if let Some(slot) = labels.get(label) {
-            if mode.insert_only {
-                return Err(Error::Exists(format!("label {label} exists").into()));
-            }
-            let lives = !self.store().is_deleted(slot);
-            if lives || !self.allow_replace_deleted || labels.withdraw_vacant(slot) {
-                return self.update(slot, label, length, !lives, scratch);
-            }
-            // Its slot was just taken by another label: it is a new one now.
+        // What could fail for lack of memory fails here, before anything is changed.
+        scratch.work.reserve_ahead(self.store())?;
+        match labels.with_slot(label, |slot| self.existing(slot)) {
+            Some(_) if mode.insert_only => Err(Error::Exists(format!("label {label} exists").into())),
+            Some((slot, revive)) => self.update(slot, label, length, revive, scratch),
+            None if mode.update_only => Err(absent(label)),
+            None => self.add_new(label, length, mode, scratch),
         }
-        if mode.update_only {
-            return Err(Error::NotFound(format!("label {label} does not exist").into()));
+    }
+
+    /// The slot that is a label's own, and whether its record is to be brought back to life.
+    fn existing(&self, slot: Option<Slot>) -> Option<(Slot, bool)> {
+        let slot = slot?;
+        if !self.store().is_deleted(slot) {
+            return Some((slot, false));
         }
+        // A slot that is not on offer any more is just being taken by another label: this one is new then.
+        let own = !self.allow_replace_deleted || self.labels.withdraw_vacant(slot);
+        own.then_some((slot, true))
+    }
+
+    fn add_new(&self, label: u64, length: f32, mode: AddMode, scratch: &mut Scratch) -> Result<()> {
         if mode.replace_deleted {
-            if let Some(slot) = labels.take_vacant().and_then(|id| self.store().slot(id)) {
-                labels.replace(self.store().label(slot), label, slot);
+            self.labels.reserve(1)?;
+            if let Some(slot) = self.labels.take_vacant().and_then(|id| self.store().slot(id)) {
+                self.labels.replace(self.store().label(slot), label, slot);
                 return self.update(slot, label, length, true, scratch);
             }
         }
@@ -116,15 +130,14 @@ impl Index {
 
     fn insert(&self, label: u64, length: f32, scratch: &mut Scratch) -> Result<()> {
         let Scratch { cell, work, vector, .. } = scratch;
-        let slot = self.claim(label)?;
-        self.store().fill(slot, vector.get(), length, label);
+        let slot = self.claim(vector.get(), length, label)?;
         work.deletions = self.has_deletions();
         let view = View::open(self.store(), cell);
         self.engine.insert(&self.graph, &view, slot, work)
     }
 
-    /// A new record for a label: everything that can fail happens before it exists.
-    fn claim(&self, label: u64) -> Result<Slot> {
+    /// A new record, complete but for its links: everything that can fail happens before it exists.
+    fn claim(&self, vector: &[f32], length: f32, label: u64) -> Result<Slot> {
         let _claiming = lock(&self.claiming);
         let count = self.count();
         let mut capacity = self.capacity();
@@ -137,11 +150,11 @@ impl Index {
                 return Err(Error::Full(format!("an index holds {MAX_RECORDS} records").into()));
             }
         }
-        // Memory is committed a quarter at a time, and never beyond the capacity unless the index grows anyway.
+        // Memory is committed a quarter at a time, and never beyond the capacity; where that is too much, for one.
         let room = (count + 1).max(count + count / 4).max(256).min(capacity);
-        self.store().make_room(room)?;
+        self.store().make_room(room).or_else(|_| self.store().make_room(count + 1))?;
         self.labels.reserve(1)?;
-        let slot = self.graph.claim()?;
+        let slot = self.graph.claim(vector, length, label)?;
         self.labels.insert(label, slot);
         self.capacity.store(capacity, Ordering::Relaxed);
         Ok(slot)

@@ -2,7 +2,7 @@
 //!
 //! # Threads
 //! Every method takes `&self`. Queries take no lock. Adds and deletions share the gate; whoever needs the records to
-//! stand still (save, persist, resize) closes it. One operation on a label at a time (its lock); ids are given out one
+//! stand still (save, persist) closes it. One operation on a label at a time (its lock); ids are given out one
 //! at a time (`claiming`). Order of locks: gate, label, claiming or vacant slots or label map, `raising`, a record.
 
 mod add;
@@ -130,16 +130,12 @@ impl Index {
         self.gate.write().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn writable(&self) -> Result<()> {
+    /// Refuses when the index is for reading only.
+    pub(crate) fn check_writable(&self) -> Result<()> {
         if self.read_only {
             return Err(Error::ReadOnly("the index was opened for reading only".into()));
         }
         Ok(())
-    }
-
-    /// Refuses when the index is for reading only.
-    pub(crate) fn check_writable(&self) -> Result<()> {
-        self.writable()
     }
 
     /// Records, deleted ones included.
@@ -162,9 +158,9 @@ impl Index {
         self.metric
     }
 
-    /// Sets the capacity. Records do not move; nobody waits but other calls of this kind.
+    /// Sets the capacity. Records do not move; queries do not wait, insertions only for the moment.
     pub fn resize(&self, max_elements: usize) -> Result<()> {
-        self.writable()?;
+        self.check_writable()?;
         let _claiming = lock(&self.claiming);
         let count = self.count();
         if max_elements < count {

@@ -1,9 +1,10 @@
 //! Querying and reading back.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::Mutex;
+use std::sync::{Mutex, OnceLock};
 
 use super::add::check_finite;
+use super::remove::absent;
 use super::Index;
 use crate::error::{invalid, Error, Result};
 use crate::search::query::Ask;
@@ -53,7 +54,7 @@ impl Index {
         let ask = Ask { k, ef: ef.max(k) };
         let outputs = Outputs { labels: out_labels, distances: out_distances, counts: out_counts };
         match threads_for(threads, count, QUERIES_PER_THREAD) {
-            0 | 1 => self.query_alone(queries, ask, outputs),
+            1 => self.query_alone(queries, ask, outputs),
             threads => self.query_together(queries, ask, outputs, threads),
         }
     }
@@ -69,13 +70,15 @@ impl Index {
     }
 
     fn query_together(&self, queries: &[f32], ask: Ask, outputs: Outputs<'_>, threads: usize) -> Result<()> {
-        let rows: Vec<&[f32]> = queries.chunks_exact(self.dim()).collect();
+        let (dim, count) = (self.dim(), queries.len() / self.dim());
         let (next, outputs, failure) = (AtomicUsize::new(0), Mutex::new(outputs), Mutex::new(None::<Error>));
         on_threads(threads, &|| {
             self.scratches.with(self.store(), |scratch| loop {
                 let row = next.fetch_add(1, Ordering::Relaxed);
-                let Some(query) = rows.get(row) else { break };
-                match self.query_one(query, ask, scratch) {
+                if row >= count {
+                    break;
+                }
+                match self.query_one(&queries[row * dim..(row + 1) * dim], ask, scratch) {
                     Ok(()) => lock(&outputs).row(row, ask.k, &scratch.work.results),
                     Err(error) => {
                         lock(&failure).get_or_insert(error);
@@ -108,7 +111,7 @@ impl Index {
             let _label = map.lock(*label);
             map.with_slot(*label, |slot| {
                 let slot = slot.filter(|slot| !self.store().is_deleted(*slot));
-                let slot = slot.ok_or_else(|| Error::NotFound(format!("label {label} does not exist").into()))?;
+                let slot = slot.ok_or_else(|| absent(*label))?;
                 self.store().copy_vector(slot, out);
                 if self.store().has_lengths() {
                     let length = self.store().length(slot);
@@ -143,20 +146,28 @@ impl Outputs<'_> {
 
 /// Threads to use: as many as asked for (0: as there are cores), but not more than have `least` items each.
 pub(super) fn threads_for(asked: usize, items: usize, least: usize) -> usize {
-    let cores = || std::thread::available_parallelism().map_or(1, |n| n.get());
-    let threads = if asked == 0 { cores() } else { asked };
-    threads.min(items / least).clamp(1, 1024)
+    // Asking the system for the cores reads files: not for a single query, and not twice.
+    static CORES: OnceLock<usize> = OnceLock::new();
+    let most = (items / least).min(1024);
+    if most <= 1 {
+        return 1;
+    }
+    let cores = || *CORES.get_or_init(|| std::thread::available_parallelism().map_or(1, |n| n.get()));
+    most.min(if asked == 0 { cores() } else { asked })
 }
 
 /// Runs `work` on this thread and on `threads - 1` others, which are gone when it returns. Where the system refuses a
 /// thread, there is one fewer.
 pub(super) fn on_threads(threads: usize, work: &(impl Fn() + Sync)) {
     std::thread::scope(|scope| {
-        for _ in 1..threads {
-            if std::thread::Builder::new().spawn_scoped(scope, work).is_err() {
-                break;
+        let spawn = || std::thread::Builder::new().spawn_scoped(scope, work).ok();
+        let others: Vec<_> = (1..threads).map_while(|_| spawn()).collect();
+        work();
+        // Joined one by one: the scope alone would return while their thread-local destructors still run.
+        for other in others {
+            if let Err(panic) = other.join() {
+                std::panic::resume_unwind(panic);
             }
         }
-        work();
     });
 }

@@ -15,6 +15,7 @@ use crate::store::layout::Layout;
 use crate::store::{Slot, Store};
 use crate::sync::lock;
 
+const FILES: [&str; 4] = [HEADER_FILE, RECORDS_FILE, LENGTHS_FILE, LISTS_FILE];
 /// Bytes handed to the system at a time.
 const CHUNK: usize = 1 << 20;
 
@@ -45,8 +46,7 @@ pub struct Persisted {
 
 /// Makes `path` the directory of an index that is empty and has none.
 pub fn create_directory(index: &Index, path: &Path) -> Result<()> {
-    let mut directory = Directory::create(Box::new(OsStorage), path, index)?;
-    directory.write_all(index)?;
+    let directory = Directory::create(Box::new(OsStorage), path, index)?;
     index.store().dirty().enable();
     *lock(index.directory()) = Some(directory);
     Ok(())
@@ -63,16 +63,23 @@ pub fn persist_dirty(index: &Index) -> Result<Persisted> {
 }
 
 impl Directory {
-    /// An empty directory at `path`, where there must be no index yet.
+    /// Makes the directory of an index that stands still or that nobody shares yet. There must be no index in it;
+    /// when it fails there is none afterwards.
     pub(super) fn create(storage: Box<dyn Storage>, path: &Path, index: &Index) -> Result<Self> {
         storage.create_dir(path)?;
-        for name in [HEADER_FILE, RECORDS_FILE, LENGTHS_FILE, LISTS_FILE] {
+        for name in FILES {
             if storage.exists(&path.join(name)) {
                 return Err(invalid(format!("{} holds an index already ({name}): load it", path.display())));
             }
         }
-        storage.sync_dir(path.parent().unwrap_or(Path::new("")))?;
-        Ok(Self::at(storage, path, packed(index.store())))
+        let mut directory = Self::at(storage, path, packed(index.store()));
+        let made = directory.write_all(index);
+        if let Err(error) = made {
+            FILES.iter().for_each(|name| directory.storage.remove(&directory.path.join(name)));
+            return Err(error);
+        }
+        directory.storage.sync_dir(directory.path.parent().unwrap_or(Path::new("/")))?;
+        Ok(directory)
     }
 
     /// A directory of `count` records that is there, loaded into `store` just now.
@@ -85,7 +92,9 @@ impl Directory {
 
     fn at(storage: Box<dyn Storage>, path: &Path, layout: Layout) -> Self {
         let (header, offsets) = ([0; DIRECTORY_HEADER], Offsets::default());
-        Self { storage, path: path.into(), layout, header, count: 0, offsets, generation: 0 }
+        // Absolute: the host may change its working directory.
+        let path = std::path::absolute(path).unwrap_or_else(|_| path.into());
+        Self { storage, path, layout, header, count: 0, offsets, generation: 0 }
     }
 
     /// Remembers the header that the files have.
@@ -94,9 +103,11 @@ impl Directory {
         self
     }
 
-    /// Writes all records of an index that stands still or that nobody shares yet.
-    pub(super) fn write_all(&mut self, index: &Index) -> Result<()> {
-        let mut files = self.open()?;
+    fn write_all(&mut self, index: &Index) -> Result<()> {
+        let mut files = Files::from(|name| {
+            let taken = || invalid(format!("{name} came into being meanwhile"));
+            self.storage.create(&self.path.join(name))?.ok_or_else(taken)
+        })?;
         self.offsets.extend(index.store());
         let ids: Vec<u32> = index.store().slots().map(Slot::id).collect();
         self.write_records(index, &ids, &mut files)?;
@@ -115,7 +126,8 @@ impl Directory {
         if ids.is_empty() && header == self.header {
             return Ok(Persisted { generation: self.generation, ..Persisted::default() });
         }
-        let mut files = self.open()?;
+        // A file that is gone is a failure: one made anew would hold the changed records only.
+        let mut files = Files::from(|name| self.storage.open(&self.path.join(name)))?;
         self.offsets.extend(store);
         self.write_records(index, &ids, &mut files)?;
         dirty.clear();
@@ -132,17 +144,6 @@ impl Directory {
         self.generation += 1;
         let bytes = files.bytes + header.len() as u64;
         Ok(Persisted { generation: self.generation, records: ids.len() as u64, bytes })
-    }
-
-    fn open(&self) -> Result<Files> {
-        let open = |name| self.storage.open(&self.path.join(name), true);
-        Ok(Files {
-            header: open(HEADER_FILE)?,
-            records: Part::new(open(RECORDS_FILE)?),
-            lengths: Part::new(open(LENGTHS_FILE)?),
-            lists: Part::new(open(LISTS_FILE)?),
-            bytes: 0,
-        })
     }
 
     /// Writes the records `ids`, ascending, everything but the header.
@@ -184,6 +185,14 @@ struct Files {
     lengths: Part,
     lists: Part,
     bytes: u64,
+}
+
+impl Files {
+    fn from(open: impl Fn(&str) -> Result<Box<dyn StorageFile>>) -> Result<Self> {
+        let part = |name| open(name).map(Part::new);
+        let (header, records) = (open(HEADER_FILE)?, part(RECORDS_FILE)?);
+        Ok(Self { header, records, lengths: part(LENGTHS_FILE)?, lists: part(LISTS_FILE)?, bytes: 0 })
+    }
 }
 
 /// A file being written at ascending offsets; neighbouring pieces go out together.

@@ -108,7 +108,8 @@ impl Header {
             return Err(corrupt(format!("header: M {} is not maxM {}", u64_at(72), u64_at(56))));
         }
         let (mult, ef_construction) = (f64::from_bits(u64_at(80)), u64_at(88));
-        if !(mult.is_finite() && mult > 0.0) || ef_construction == 0 || ef_construction > 1 << 31 {
+        // 1 / ln 2 is the largest scale an index can have; a larger one would give every new record 63 levels.
+        if !(mult > 0.0 && mult < 1.5) || ef_construction == 0 || ef_construction > 1 << 31 {
             return Err(corrupt(format!("header: mult {mult}, ef_construction {ef_construction}")));
         }
         let (level, entry) = (u32_at(48) as i32, u32_at(52));

@@ -1,35 +1,60 @@
 //! Upper-level lists as files hold them: for each record in turn a u32 size and as many bytes.
 
-use crate::error::{corrupt, Result};
+use std::io::Read;
+
+use crate::error::{corrupt, out_of_memory, Error, Result};
 use crate::store::layout::MAX_LEVEL;
 use crate::store::{Slot, Store};
 
-/// Checks a list section held in `bytes` and returns the end of each record's lists: `ends[i]` is where record i ends.
-/// `exact`: the section must end with the bytes.
-pub(super) fn walk(bytes: &[u8], count: usize, upper_list: usize, exact: bool) -> Result<Vec<usize>> {
-    if bytes.len() / 4 < count {
-        return Err(corrupt(format!("link lists of {count} records in {} bytes", bytes.len())));
-    }
-    let mut ends = Vec::new();
-    ends.try_reserve_exact(count).map_err(|_| crate::error::out_of_memory("the link lists of a file"))?;
-    let mut at = 0;
-    for id in 0..count {
-        let Some(size) = bytes.get(at..).and_then(|rest| rest.first_chunk::<4>()) else {
-            return Err(corrupt(format!("link lists: record {id} begins at byte {at} of {}", bytes.len())));
-        };
-        let size = u32::from_le_bytes(*size) as usize;
-        at += 4;
-        if !size.is_multiple_of(upper_list) || size / upper_list > MAX_LEVEL || size > bytes.len() - at {
-            let rest = bytes.len() - at;
-            return Err(corrupt(format!("link lists: record {id} says {size} bytes; {rest} are left")));
+/// The lists of all records, without their sizes.
+#[derive(Debug, Default)]
+pub(super) struct Lists {
+    bytes: Vec<u8>,
+    /// Where each record's lists end.
+    ends: Vec<usize>,
+}
+
+impl Lists {
+    /// Reads a list section of at most `len` bytes; with `exact` it must have them all. Each size is checked before it
+    /// is used, and memory is taken as the section proves to have content: a file may be far longer than its lists.
+    pub(super) fn read(input: impl Read, len: u64, count: usize, upper_list: usize, exact: bool) -> Result<Self> {
+        if len / 4 < count as u64 {
+            return Err(corrupt(format!("link lists of {count} records in {len} bytes")));
         }
-        at += size;
-        ends.push(at);
+        let (mut input, mut left) = (input.take(len), len);
+        let mut lists = Self::default();
+        let no_memory = |_| out_of_memory("the link lists of a file");
+        lists.ends.try_reserve_exact(count).map_err(no_memory)?;
+        for id in 0..count {
+            let place = || format!("link lists: record {id} at byte {}", len - left);
+            let failed = |e: std::io::Error| Error::Io(format!("{}: {e}", place()).into());
+            if left < 4 {
+                return Err(corrupt(format!("{} of {len}", place())));
+            }
+            let mut size = [0; 4];
+            input.read_exact(&mut size).map_err(failed)?;
+            let size = u32::from_le_bytes(size) as usize;
+            if !size.is_multiple_of(upper_list) || size / upper_list > MAX_LEVEL || size as u64 > left - 4 {
+                return Err(corrupt(format!("{} says {size} bytes; {} are left", place(), left - 4)));
+            }
+            let start = lists.bytes.len();
+            lists.bytes.try_reserve(size).map_err(no_memory)?;
+            lists.bytes.resize(start + size, 0);
+            input.read_exact(&mut lists.bytes[start..]).map_err(failed)?;
+            lists.ends.push(start + size);
+            left -= 4 + size as u64;
+        }
+        if exact && left != 0 {
+            return Err(corrupt(format!("link lists end at byte {} of {len}", len - left)));
+        }
+        Ok(lists)
     }
-    if exact && at != bytes.len() {
-        return Err(corrupt(format!("link lists end at byte {at} of {}", bytes.len())));
+
+    /// Each record's lists.
+    pub(super) fn iter(&self) -> impl Iterator<Item = &[u8]> {
+        let mut start = 0;
+        self.ends.iter().map(move |&end| &self.bytes[std::mem::replace(&mut start, end)..end])
     }
-    Ok(ends)
 }
 
 /// Appends a record's size and lists.
@@ -78,16 +103,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn walks_and_refuses() {
+    fn reads_and_refuses() {
         let mut bytes = vec![0; 4];
         bytes.extend([8, 0, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8, 0, 0, 0, 0]);
-        assert_eq!(walk(&bytes, 3, 8, true).unwrap(), [4, 16, 20]);
-        assert_eq!(walk(&bytes, 2, 8, false).unwrap(), [4, 16]);
-        assert!(walk(&bytes, 2, 8, true).is_err());
-        assert!(walk(&bytes, 3, 7, true).is_err());
-        assert!(walk(&bytes, 6, 8, false).is_err());
+        let read = |bytes: &[u8], count, list, exact| Lists::read(bytes, bytes.len() as u64, count, list, exact);
+        let lists = read(&bytes, 3, 8, true).unwrap();
+        assert_eq!(lists.iter().collect::<Vec<_>>(), [&[][..], &[1, 2, 3, 4, 5, 6, 7, 8], &[]]);
+        assert_eq!(read(&bytes, 2, 8, false).unwrap().iter().count(), 2);
+        assert!(read(&bytes, 2, 8, true).is_err());
+        assert!(read(&bytes, 3, 7, true).is_err());
+        assert!(read(&bytes, 6, 8, false).is_err());
         for len in 0..bytes.len() {
-            assert!(walk(&bytes[..len], 3, 8, true).is_err(), "{len}");
+            assert!(read(&bytes[..len], 3, 8, true).is_err(), "{len}");
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Bytes of files to an index and back. Three formats, one record: see [`format`].
 //!
-//! [`read`] opens, [`write`] saves whole files, [`directory`] keeps a directory up to date. What they do to files goes
+//! [`open`] opens, [`write`] saves whole files, [`directory`] keeps a directory up to date. What they do to files goes
 //! through [`storage::Storage`]. Nothing read is trusted: lengths, counts, offsets, levels and the entry point are
 //! checked here before they are used; links are checked here too unless a fast open is asked for, and again whenever
 //! they are followed (`store`).

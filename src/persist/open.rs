@@ -1,12 +1,13 @@
 //! Opening an index: what is at the path, and how it is brought into memory.
 
 use std::fs::File;
-use std::io;
+use std::io::{self, BufReader, Seek, SeekFrom};
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 
 use super::directory::Directory;
 use super::format::{Header, DIRECTORY_HEADER, HEADER, HEADER_FILE, LENGTHS_FILE, LISTS_FILE, RECORDS_FILE};
+use super::lists::Lists;
 use super::read::{Parts, Source};
 use super::storage::io_error;
 use crate::error::{corrupt, invalid, out_of_memory, Error, Result};
@@ -75,29 +76,21 @@ fn load_file(path: &Path, params: &LoadParams) -> Result<Index> {
     let file = Input::open(path)?;
     let header = Header::from_bytes(&file.read(0, HEADER.min(file.len))?, params.dim)?;
     let records_end = records_end(&header, HEADER, file.len)?;
-    let rest = file.read(records_end, file.len - records_end)?;
     // The formats differ by the lengths between records and lists: the one that uses up the file is the one.
-    let upper_list = header.layout.upper_list();
-    let (lengths, ends) = match super::lists::walk(&rest, header.count, upper_list, true) {
-        Ok(ends) => (0, ends),
-        Err(as_hnswlib) => {
-            let lengths = 4 * header.count;
-            let lists = rest.get(lengths..).unwrap_or_default();
-            let ends = super::lists::walk(lists, header.count, upper_list, true).map_err(|as_chroma| {
+    let lengths_end = records_end + 4 * header.count;
+    let (lengths, lists) = match file.lists(records_end, &header, true) {
+        Ok(lists) => (None, lists),
+        Err(as_hnswlib) if lengths_end <= file.len => {
+            let lists = file.lists(lengths_end, &header, true).map_err(|as_chroma| {
                 let hint = format!("not an index of hnswlib ({as_hnswlib}), nor of Chroma ({as_chroma})");
                 corrupt(hint).context(path.display())
             })?;
-            (lengths, ends)
+            (Some(file.read(records_end, 4 * header.count)?), lists)
         }
+        Err(error) => return Err(error),
     };
-    let parts = Parts {
-        header,
-        source: Source { file: &file.file, offset: HEADER },
-        lengths: (lengths > 0).then(|| &rest[..lengths]),
-        lists: &rest[lengths..],
-        ends: &ends,
-    };
-    parts.into_index(params)
+    let source = Source { file: &file.file, offset: HEADER };
+    Parts { header, source, lengths: lengths.as_deref(), lists: &lists }.into_index(params)
 }
 
 fn load_directory(path: &Path, params: &LoadParams) -> Result<Index> {
@@ -114,11 +107,9 @@ fn load_directory(path: &Path, params: &LoadParams) -> Result<Index> {
     } else {
         None
     };
-    let lists = lists.read(0, lists.len)?;
-    let ends = super::lists::walk(&lists, header.count, header.layout.upper_list(), false)?;
+    let lists = lists.lists(0, &header, false)?;
     let source = Source { file: &records.file, offset: 0 };
-    let parts = Parts { header, source, lengths: lengths.as_deref(), lists: &lists, ends: &ends };
-    let index = parts.into_index(params)?;
+    let index = Parts { header, source, lengths: lengths.as_deref(), lists: &lists }.into_index(params)?;
     if !params.read_only {
         index.store().dirty().enable();
         let directory = Directory::existing(path, header.layout, index.store()).with_header(header);
@@ -163,6 +154,14 @@ impl Input {
         bytes.resize(len, 0);
         self.file.read_exact_at(&mut bytes, offset as u64).map_err(|e| self.failure(&e))?;
         Ok(bytes)
+    }
+
+    /// The link lists from `offset` on; to the end of the file if `exact`.
+    fn lists(&self, offset: usize, header: &Header, exact: bool) -> Result<Lists> {
+        let mut input = BufReader::with_capacity(1 << 20, &self.file);
+        input.seek(SeekFrom::Start(offset as u64)).map_err(|e| self.failure(&e))?;
+        let len = (self.len - offset) as u64;
+        Lists::read(input, len, header.count, header.layout.upper_list(), exact)
     }
 
     fn failure(&self, error: &io::Error) -> Error {

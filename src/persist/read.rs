@@ -4,6 +4,7 @@ use std::fs::File;
 use std::os::unix::fs::FileExt;
 
 use super::format::Header;
+use super::lists::Lists;
 use super::open::{Check, LoadParams};
 use crate::error::{corrupt, out_of_memory, Error, Result};
 use crate::graph::level::LevelGenerator;
@@ -23,14 +24,12 @@ pub(super) struct Source<'a> {
     pub(super) offset: usize,
 }
 
-/// The parts of a file. Sizes are checked: records are inside the file, `ends` fit `lists`, lengths are `count`.
+/// The parts of a file. Sizes are checked: records are inside the file, lists and lengths are `count`.
 pub(super) struct Parts<'a> {
     pub(super) header: Header,
     pub(super) source: Source<'a>,
     pub(super) lengths: Option<&'a [u8]>,
-    pub(super) lists: &'a [u8],
-    /// Where each record's lists end in `lists`; four bytes of size stand before them.
-    pub(super) ends: &'a [usize],
+    pub(super) lists: &'a Lists,
 }
 
 impl Parts<'_> {
@@ -45,10 +44,8 @@ impl Parts<'_> {
         let layout = Layout { base: self.source.offset, ..header.layout };
         let mapped = params.mmap && layout.usable_in_place();
         let mut store = if mapped { self.map(layout, params, needed)? } else { self.copy(params, needed)? };
-        let mut start = 0;
-        for end in self.ends {
-            store.adopt_record(&self.lists[start + 4..*end])?;
-            start = *end;
+        for lists in self.lists.iter() {
+            store.adopt_record(lists)?;
         }
         self.set_lengths(&store);
         let entry = check_entry(&store, header.entry)?;

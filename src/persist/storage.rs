@@ -9,8 +9,10 @@ use crate::error::{Error, Result};
 
 /// A place where files live.
 pub(crate) trait Storage: Send {
-    /// Opens a file for reading and writing; `create` makes it if it is missing, empty.
-    fn open(&self, path: &Path, create: bool) -> Result<Box<dyn StorageFile>>;
+    /// Opens a file that is there for writing.
+    fn open(&self, path: &Path) -> Result<Box<dyn StorageFile>>;
+    /// Makes a file; None if something has the name already.
+    fn create(&self, path: &Path) -> Result<Option<Box<dyn StorageFile>>>;
     /// Makes a folder; fine if it is there.
     fn create_dir(&self, path: &Path) -> Result<()>;
     /// Whether there is something at `path`.
@@ -58,10 +60,17 @@ struct OsFile {
 }
 
 impl Storage for OsStorage {
-    fn open(&self, path: &Path, create: bool) -> Result<Box<dyn StorageFile>> {
-        let file = OpenOptions::new().read(true).write(true).create(create).truncate(false).open(path);
-        let file = file.map_err(|e| failure("open", path, &e))?;
+    fn open(&self, path: &Path) -> Result<Box<dyn StorageFile>> {
+        let file = OpenOptions::new().write(true).open(path).map_err(|e| failure("open", path, &e))?;
         Ok(Box::new(OsFile { file, path: path.into() }))
+    }
+
+    fn create(&self, path: &Path) -> Result<Option<Box<dyn StorageFile>>> {
+        match OpenOptions::new().write(true).create_new(true).open(path) {
+            Ok(file) => Ok(Some(Box::new(OsFile { file, path: path.into() }))),
+            Err(e) if e.kind() == io::ErrorKind::AlreadyExists => Ok(None),
+            Err(e) => Err(failure("make", path, &e)),
+        }
     }
 
     fn create_dir(&self, path: &Path) -> Result<()> {

@@ -97,7 +97,7 @@ pub fn save(index: &Index, path: &Path, format: Format) -> Result<()> {
             return Err(invalid(format!("{} is not empty", path.display())));
         }
         let _still = index.stand_still();
-        return Directory::create(Box::new(OsStorage), path, index)?.write_all(index);
+        return Directory::create(Box::new(OsStorage), path, index).map(|_| ());
     }
     save_file(&OsStorage, index, path, format == Format::Chroma)
 }
@@ -109,8 +109,8 @@ fn save_file(storage: &dyn Storage, index: &Index, path: &Path, with_lengths: bo
     if path.is_dir() || path.file_name().is_none() {
         return Err(invalid(format!("{} is a directory", path.display())));
     }
-    let beside = temporary(&path);
-    let written = write_file(storage, index, &beside, with_lengths).and_then(|()| storage.rename(&beside, &path));
+    let (beside, file) = temporary(storage, &path)?;
+    let written = write_file(file, index, with_lengths).and_then(|()| storage.rename(&beside, &path));
     if written.is_err() {
         storage.remove(&beside);
         return written;
@@ -118,17 +118,22 @@ fn save_file(storage: &dyn Storage, index: &Index, path: &Path, with_lengths: bo
     storage.sync_dir(path.parent().unwrap_or(Path::new("")))
 }
 
-fn temporary(path: &Path) -> PathBuf {
-    use std::sync::atomic::{AtomicU32, Ordering};
-    static NEXT: AtomicU32 = AtomicU32::new(0);
-    let mut name = std::ffi::OsString::from(".");
-    name.push(path.file_name().unwrap_or_default());
-    name.push(format!(".{}-{}.tmp", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed)));
-    path.with_file_name(name)
+/// A new file beside `path`. What a killed process left under such a name is passed over, never written to.
+fn temporary(storage: &dyn Storage, path: &Path) -> Result<(PathBuf, Box<dyn StorageFile>)> {
+    for number in 0..u32::MAX {
+        let mut name = std::ffi::OsString::from(".");
+        name.push(path.file_name().unwrap_or_default());
+        name.push(format!(".{}-{number}.tmp", std::process::id()));
+        let beside = path.with_file_name(name);
+        if let Some(file) = storage.create(&beside)? {
+            return Ok((beside, file));
+        }
+    }
+    Err(invalid("no name is left for a temporary file"))
 }
 
-fn write_file(storage: &dyn Storage, index: &Index, path: &Path, with_lengths: bool) -> Result<()> {
-    let mut out = Appender { file: storage.open(path, true)?, buffer: Vec::new(), written: 0 };
+fn write_file(file: Box<dyn StorageFile>, index: &Index, with_lengths: bool) -> Result<()> {
+    let mut out = Appender { file, buffer: Vec::new(), written: 0 };
     let _still = index.stand_still();
     let (store, layout) = (index.store(), packed(index.store()));
     out.buffer.extend_from_slice(&header(index, layout).to_bytes());

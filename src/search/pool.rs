@@ -129,7 +129,7 @@ mod tests {
     fn what_a_tie_pushes_out_is_expanded_while_it_is_at_the_bound() {
         let store = crate::store::Store::new(crate::store::layout::Layout::aligned(1, 2), false, 8).unwrap();
         store.make_room(8).unwrap();
-        let slots: Vec<Slot> = (0..8).map(|_| store.claim(0, std::ptr::null_mut())).collect();
+        let slots: Vec<Slot> = (0..8).map(|_| store.claim(0, std::ptr::null_mut(), &[0.0], 1.0, 0)).collect();
         let mut pool = Pool::default();
         pool.reset(2).unwrap();
         for (slot, distance) in [(0, 5.0), (1, 5.0), (2, 3.0)] {

@@ -33,7 +33,7 @@ pub(crate) fn query<K: Kernel>(
     let Some((slot, level)) = entry.and_then(|(slot, level)| Some((view.slot(slot.id())?, level))) else {
         return Ok(());
     };
-    work.reserve(view)?;
+    work.reserve(view, slot)?;
     let start = Near { distance: view.distance::<K>(query, slot), slot };
     let start = descend::<K>(view, query, start, level, 1, &mut work.hop);
     let ef = ask.ef.min(view.count());

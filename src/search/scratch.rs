@@ -1,6 +1,6 @@
 //! What a search works with, kept from one call to the next: a query allocates nothing once its thread is warm.
 //!
-//! Each thread keeps the scratch of the last few indexes it used. Taking it back costs no lock and no atomic
+//! Each thread keeps the scratch of the last few indexes it used (of those whose numbers are equal modulo 8, one). Taking it back costs no lock and no atomic
 //! read-modify-write; only a miss goes to the index's list of free ones. A thread that ends gives its own back.
 
 use std::cell::Cell;
@@ -43,10 +43,16 @@ pub(crate) struct Work {
 }
 
 impl Work {
-    /// Makes room for the records and lists of a view.
-    pub(crate) fn reserve(&mut self, view: &View<'_>) -> Result<()> {
+    /// Makes room for the records of a view, its lists, and `start`, which may be younger than the view.
+    pub(crate) fn reserve(&mut self, view: &View<'_>, start: Slot) -> Result<()> {
         self.hop.reserve(view.store().layout().max_m0);
-        self.visited.reserve(view.count())
+        self.visited.reserve(view.count().max(start.id() as usize + 1))
+    }
+
+    /// Makes room for the records there are and some that other threads may add meanwhile, so that
+    /// [`Work::reserve`] will not need memory.
+    pub(crate) fn reserve_ahead(&mut self, store: &Store) -> Result<()> {
+        self.visited.reserve(store.count() + 4096)
     }
 }
 
@@ -99,8 +105,11 @@ impl Scratches {
 
 impl Drop for Scratches {
     fn drop(&mut self) {
+        let mut free = lock(&self.0.free);
         self.0.closed.store(true, Ordering::Relaxed);
-        lock(&self.0.free).clear();
+        let scratches = std::mem::take(&mut *free);
+        drop(free);
+        drop(scratches);
         drop(take_cached(self.0.id));
     }
 }
@@ -108,8 +117,9 @@ impl Drop for Scratches {
 /// Gives a scratch back to its index, if that is still there.
 fn send_home(scratch: Box<Scratch>) {
     let home = Arc::clone(&scratch.home);
+    let mut free = lock(&home.free);
     if !home.closed.load(Ordering::Relaxed) {
-        lock(&home.free).push(scratch);
+        free.push(scratch);
     }
 }
 

@@ -35,12 +35,14 @@ unsafe impl Sync for Arena {}
 
 impl Arena {
     /// Reserves room for `needed` bytes, and more where address space is plentiful, so that the block can grow in
-    /// place: 16 times as much and at least 64 GiB, up to 1 TiB; less under RLIMIT_AS or when the process holds many
-    /// indexes. Reserved space costs no memory.
+    /// place: 16 times as much and at least 64 GiB, up to 1 TiB, but no more than a 128th of what is left of the 64
+    /// TiB (half of what there is) that all indexes of a process share; twice as much under RLIMIT_AS. Reserved space
+    /// costs no memory.
     pub(crate) fn reserve(needed: usize) -> Result<Self> {
         let plenty = needed.saturating_mul(16).clamp(64 * GIB, 1024 * GIB);
-        let crowded = address_space_is_limited() || RESERVED.load(Ordering::Relaxed) > 16 * 1024 * GIB;
-        let wanted = if crowded { needed.saturating_mul(2).max(64 << 20) } else { plenty };
+        let share = (65_536 * GIB).saturating_sub(RESERVED.load(Ordering::Relaxed)) / 128;
+        let twice = needed.saturating_mul(2).max(64 << 20);
+        let wanted = if address_space_is_limited() { twice } else { plenty.min(share).max(twice) };
         Self::reserve_up_to(wanted.max(needed), needed)
     }
 
@@ -65,8 +67,8 @@ impl Arena {
         }
     }
 
-    /// Puts `file` at the start of the block, as private copy-on-write pages. The bytes behind the file, up to the
-    /// end of its last page, are zeros. Nothing must be committed yet.
+    /// Puts the first `len` bytes of `file` at the start of the block, as private copy-on-write pages; up to the end of
+    /// the last page the file's next bytes follow. Nothing must be committed yet.
     pub(crate) fn map_file(&self, file: &File, len: usize) -> Result<()> {
         if len == 0 {
             return Ok(());

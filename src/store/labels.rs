@@ -1,7 +1,7 @@
 //! Labels: which id a label has, the locks that keep operations on one label apart, and the slots of deleted records.
 
 use std::collections::HashMap;
-use std::hash::{BuildHasherDefault, Hasher};
+use std::hash::{BuildHasher, Hasher, RandomState};
 use std::sync::{Mutex, PoisonError, RwLock};
 
 use super::hash_order::HashOrder;
@@ -13,9 +13,20 @@ use crate::sync::{lock, ByteGuard, ByteLock};
 const STRIPES: usize = 4096;
 
 /// Spreads the bits of a label (the finalizer of splitmix64): labels are often consecutive, and std's default hash
-/// defends against attackers who choose keys, at several times the cost.
-#[derive(Default)]
+/// costs several times as much. It starts from a random number per index, so that a file cannot bring labels that
+/// are chosen to collide.
 pub(crate) struct LabelHasher(u64);
+
+/// Starts hashers from the number.
+pub(crate) struct Seed(u64);
+
+impl BuildHasher for Seed {
+    type Hasher = LabelHasher;
+
+    fn build_hasher(&self) -> LabelHasher {
+        LabelHasher(self.0)
+    }
+}
 
 impl Hasher for LabelHasher {
     fn finish(&self) -> u64 {
@@ -24,18 +35,19 @@ impl Hasher for LabelHasher {
 
     fn write(&mut self, bytes: &[u8]) {
         for byte in bytes {
-            self.write_u64(self.0 ^ u64::from(*byte));
+            self.write_u64(u64::from(*byte));
         }
     }
 
     fn write_u64(&mut self, x: u64) {
+        let x = x ^ self.0;
         let x = (x ^ x >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         let x = (x ^ x >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
         self.0 = x ^ x >> 31;
     }
 }
 
-type Map = HashMap<u64, Slot, BuildHasherDefault<LabelHasher>>;
+type Map = HashMap<u64, Slot, Seed>;
 
 /// The label map and its locks.
 pub(crate) struct Labels {
@@ -48,7 +60,8 @@ pub(crate) struct Labels {
 impl Labels {
     pub(crate) fn new() -> Self {
         let stripes = (0..STRIPES).map(|_| ByteLock::new()).collect();
-        Self { map: RwLock::default(), stripes, vacant: Mutex::default() }
+        let map = HashMap::with_hasher(Seed(RandomState::new().hash_one(0)));
+        Self { map: RwLock::new(map), stripes, vacant: Mutex::default() }
     }
 
     /// Keeps other operations on this label out.
@@ -56,12 +69,9 @@ impl Labels {
         self.stripes[label as usize % STRIPES].lock()
     }
 
-    /// The slot of a label.
-    pub(crate) fn get(&self, label: u64) -> Option<Slot> {
-        self.map.read().unwrap_or_else(PoisonError::into_inner).get(&label).copied()
-    }
-
-    /// Runs `body` with the slot of a label, which no other label takes meanwhile.
+    /// Runs `body` with the slot of a label, which no other label takes meanwhile: who replaces a deleted record needs
+    /// the map to itself ([`Labels::replace`]) before it brings the record back to life. So a slot found here that is
+    /// not deleted is the label's own. `body` must not ask for the map again.
     pub(crate) fn with_slot<R>(&self, label: u64, body: impl FnOnce(Option<Slot>) -> R) -> R {
         body(self.map.read().unwrap_or_else(PoisonError::into_inner).get(&label).copied())
     }
@@ -80,7 +90,8 @@ impl Labels {
         self.write().insert(label, slot);
     }
 
-    /// Gives a slot from one label to another in one step; the old label keeps another slot if it has one.
+    /// Gives a slot from one label to another in one step; the old label keeps another slot if it has one. Needs no
+    /// memory after [`Labels::reserve`].
     pub(crate) fn replace(&self, old: u64, new: u64, slot: Slot) {
         let mut map = self.write();
         if map.get(&old) == Some(&slot) {

@@ -171,16 +171,18 @@ impl Store {
         unsafe { libc::free(lists.cast()) };
     }
 
-    /// Adds a record: all zeros, but for its level. Calls must not overlap; there must be room. The slot may be
-    /// linked to only when its vector and label are written.
-    pub(crate) fn claim(&self, level: usize, lists: *mut u8) -> Slot {
+    /// Adds a record without links. Calls must not overlap; there must be room. All but its links is written before
+    /// the count lets anybody see it: also a link of a damaged file that names an id to come finds a whole record.
+    pub(crate) fn claim(&self, level: usize, lists: *mut u8, vector: &[f32], length: f32, label: u64) -> Slot {
         let id = self.count.load(Ordering::Relaxed);
         assert!(id < self.room.load(Ordering::Relaxed), "a record without room");
         // SAFETY: id < room, and nobody has this slot yet: nobody else uses these bytes.
         unsafe { ptr::write_bytes(self.record(id), 0, self.layout.label + 8) };
         self.adopt(id, level, lists);
+        let slot = Slot(id as u32);
+        self.fill(slot, vector, length, label);
         self.count.store(id + 1, Ordering::Release);
-        Slot(id as u32)
+        slot
     }
 
     /// Sets level and lists of the record at `id`, which is below the room.

@@ -34,14 +34,16 @@ pub(crate) struct SessionCell(AtomicU64);
 pub(crate) struct Rewrites {
     epoch: AtomicU64,
     before: [UnsafeCell<Before>; 2],
-    /// Held for a whole rewrite. The cells are those of all readers there are.
+    /// Held for a whole rewrite.
+    rewriting: Mutex<()>,
+    /// Those of all readers there are. Not held while a rewrite waits: who registers meanwhile sees the odd epoch.
     cells: Mutex<Vec<Arc<SessionCell>>>,
     /// The process the cells were last seen in: in a child of fork, sessions of the parent's other threads stay open
-    /// in memory for ever, but nobody is in them.
+    /// in memory for ever, but nobody is in them. The header asks that a child's first update has the index alone.
     process: AtomicU32,
 }
 
-// SAFETY: `before` is written by the one that holds the lock, at a time when no session can refer to it (module doc).
+// SAFETY: `before` is written by the one that holds `rewriting`, at a time when no session can refer to it (module doc).
 unsafe impl Sync for Rewrites {}
 
 impl Rewrites {
@@ -53,6 +55,7 @@ impl Rewrites {
         Self {
             epoch: AtomicU64::new(2),
             before: [before(), before()],
+            rewriting: Mutex::new(()),
             cells: Mutex::new(Vec::new()),
             process: AtomicU32::new(std::process::id()),
         }
@@ -95,9 +98,9 @@ impl Store {
     /// Replaces vector, length and label of a record. The caller holds the label's lock and no session.
     pub(crate) fn rewrite(&self, slot: Slot, vector: &[f32], length: f32, label: u64) {
         let rewrites = &self.rewrites;
-        let cells = lock(&rewrites.cells);
+        let _one = lock(&rewrites.rewriting);
         if rewrites.process.swap(std::process::id(), Ordering::Relaxed) != std::process::id() {
-            cells.iter().for_each(|cell| cell.0.store(0, Ordering::Relaxed));
+            lock(&rewrites.cells).iter().for_each(|cell| cell.0.store(0, Ordering::Relaxed));
         }
         let even = rewrites.epoch.load(Ordering::Relaxed);
         let odd = even + 1;
@@ -108,7 +111,8 @@ impl Store {
         self.copy_vector(slot, &mut before.vector);
         rewrites.epoch.store(odd, Ordering::Release);
         heavy_fence();
-        for cell in cells.iter() {
+        let cells = lock(&rewrites.cells).clone();
+        for cell in cells {
             let mut wait = Backoff::new();
             while (1..odd).contains(&cell.0.load(Ordering::Acquire)) {
                 wait.pause();
@@ -135,8 +139,7 @@ mod tests {
         const DIM: usize = 200;
         let store = Store::new(Layout::aligned(DIM, 2), false, 2).unwrap();
         store.make_room(2).unwrap();
-        let slot = store.claim(0, std::ptr::null_mut());
-        store.fill(slot, &[0.0; DIM], 1.0, 0);
+        let slot = store.claim(0, std::ptr::null_mut(), &[0.0; DIM], 1.0, 0);
         let (done, sessions) = (AtomicBool::new(false), AtomicUsize::new(0));
         std::thread::scope(|scope| {
             for _ in 0..3 {
