@@ -97,6 +97,23 @@ static void huge_ef(void)
     hnx_free(index);
 }
 
+/* A candidate list shorter than k is raised to k. */
+static void k_beyond_ef(void)
+{
+    enum { COUNT = 100, MANY = 60 };
+    float *rows = check_vectors(COUNT, DIM, 50);
+    hnx_index *index = index_of(HNX_METRIC_L2, DIM, rows, COUNT, 0);
+    uint64_t labels[MANY];
+    float distances[MANY];
+    CHECK(index_query(index, rows, MANY, 5, labels, distances) == MANY);
+    index_check_row(labels, distances, MANY, MANY);
+    CHECK(index_query(index, rows, MANY, 0, labels, NULL) == MANY);
+    CHECK_OK(hnx_mark_deleted(index, 99));
+    CHECK(index_query(index, rows, MANY, 5, labels, NULL) == MANY);
+    hnx_free(index);
+    free(rows);
+}
+
 static void unknown_options(void)
 {
     const float row[DIM] = {1, 2, 3};
@@ -123,6 +140,7 @@ int main(void)
     nothing_asked();
     impossible_sizes();
     huge_ef();
+    k_beyond_ef();
     unknown_options();
     return 0;
 }
