@@ -29,7 +29,7 @@ static void in_child(hnx_index *index, const float *rows)
     const pid_t child = fork();
     CHECK(child >= 0);
     if (child == 0) {
-        alarm(100); /* a lock held by a thread that does not exist here would be waited for for ever */
+        alarm(60); /* a lock held by a thread that does not exist here would be waited for for ever */
         everything(index, rows);
         hnx_free(index);
         _Exit(0);
@@ -60,7 +60,7 @@ static void while_querying(hnx_index *index, const float *rows)
         const pid_t child = fork();
         CHECK(child >= 0);
         if (child == 0) {
-            alarm(100);
+            alarm(60);
             CHECK(index_nearest(index, rows, 100) == 0);
             CHECK_OK(index_add_one(index, rows + DIM, 3)); /* an update waits for queries that can see the old vector */
             CHECK_OK(index_add_one(index, rows + DIM, 7777));
