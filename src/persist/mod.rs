@@ -11,6 +11,8 @@ mod lists;
 mod open;
 mod read;
 mod storage;
+#[cfg(test)]
+mod tests;
 mod write;
 
 pub use directory::{create_directory, persist_dirty, Persisted};
