@@ -80,10 +80,14 @@ int main(void)
     /* What is on disk is opened at once and looked at afterwards: looking takes longer than adding. */
     for (size_t round = 0; hnx_count(index) < TOTAL; round++) {
         const size_t before = hnx_count(index);
-        const int save = round % 3 == 2;
+        const int save = round % 2;
+        state state;
         CHECK_OK(save ? hnx_save(index, "saved", HNX_FORMAT_CHROMA) : hnx_persist_dirty(index, NULL, NULL));
+        state = open_state(index, save ? "saved" : "index", before);
         if (kept < STATES && before * STATES > kept * TOTAL)
-            states[kept++] = open_state(index, save ? "saved" : "index", before);
+            states[kept++] = state;
+        else
+            hnx_free(state.index);
     }
     for (size_t at = 0; at < WRITERS; at++)
         CHECK(pthread_join(threads[at], NULL) == 0);
