@@ -10,7 +10,8 @@ use crate::error::{invalid, Error};
 /// Finds the k nearest live vectors of each query.
 ///
 /// queries: query_count * dim floats, each finite.
-/// out_labels: query_count * k labels, nearest first, equal distances by label; the unused tail of a row is
+/// out_labels: query_count * k labels, nearest first, equal distances by label (which of several that tie at the end
+/// of a row are returned is not determined); the unused tail of a row is
 /// UINT64_MAX. out_distances: NULL, or as many distances (squared L2; 1 - dot for inner product and cosine), the
 /// tail +INFINITY. out_counts: NULL, or query_count counts. Fewer than k is not an error. Outputs are untouched on
 /// failure, but for HNX_ERR_OUT_OF_MEMORY, which may leave some rows written. options: NULL for defaults.

@@ -159,6 +159,9 @@ pub(super) fn threads_for(asked: usize, items: usize, least: usize) -> usize {
 /// Runs `work` on this thread and on `threads - 1` others, which are gone when it returns. Where the system refuses a
 /// thread, there is one fewer.
 pub(super) fn on_threads(threads: usize, work: &(impl Fn() + Sync)) {
+    if threads <= 1 {
+        return work(); // a scope leaves thread-local memory behind in the host's thread
+    }
     std::thread::scope(|scope| {
         let spawn = || std::thread::Builder::new().spawn_scoped(scope, work).ok();
         let others: Vec<_> = (1..threads).map_while(|_| spawn()).collect();
