@@ -19,7 +19,22 @@ use support::{declarations, header, root, run, shared_library};
 
 /// In this order the header reads top down. Only these files: cbindgen matches by name alone, so a type of the same
 /// name elsewhere in the crate would silently replace the public one.
-const SOURCES: [&str; 8] = ["types", "status", "handle", "lifecycle", "write", "query", "persist", "info"];
+const SOURCES: [&str; 14] = [
+    "types",
+    "callbacks",
+    "graph_types",
+    "status",
+    "handle",
+    "lifecycle",
+    "write",
+    "query",
+    "persist",
+    "info",
+    "distance",
+    "graph",
+    "graph_search",
+    "graph_files",
+];
 
 fn generate() -> String {
     let config = cbindgen::Config::from_file(root().join("cbindgen.toml")).expect("cbindgen.toml");

@@ -129,6 +129,46 @@
 #define HNX_FORMAT_CHROMA_DIRECTORY 2
 
 /*
+ Squared L2 of floats.
+ */
+#define HNX_DISTANCE_L2 0
+
+/*
+ 1 - dot product of floats.
+ */
+#define HNX_DISTANCE_IP 1
+
+/*
+ Squared L2 of uint8_t, an int32_t.
+ */
+#define HNX_DISTANCE_L2_U8 2
+
+/*
+ What hnx_graph_options.measure measures.
+ */
+#define HNX_DISTANCE_CALLBACK 3
+
+/*
+ hnx_graph_options.flags: keep a float beside each record, as Chroma keeps the lengths of normalised vectors.
+ */
+#define HNX_GRAPH_LENGTHS 1
+
+/*
+ hnx_graph_point.flags, hnx_graph_query.flags: deleted records may exist. Without it marks are not looked at.
+ */
+#define HNX_GRAPH_DELETIONS 1
+
+/*
+ hnx_graph_point.flags: the record is deleted; the mark is cleared once the new data is in place.
+ */
+#define HNX_GRAPH_REVIVE 2
+
+/*
+ hnx_graph_query.start: at the entry point.
+ */
+#define HNX_GRAPH_TOP UINT32_MAX
+
+/*
  Version of this header.
  */
 #define HNX_VERSION_MAJOR 0
@@ -230,9 +270,14 @@ typedef int32_t hnx_status;
 #endif // __cplusplus
 
 /*
- An index. Made by hnx_init() and hnx_load(), given back by hnx_free().
+ What is behind every handle.
  */
-typedef struct hnx_index hnx_index;
+typedef struct Handle_Graph Handle_Graph;
+
+/*
+ What is behind every handle.
+ */
+typedef struct Handle_Index Handle_Index;
 
 /*
  What hnx_init() builds. Set struct_size = sizeof(hnx_options) and zero the rest: zero means default everywhere
@@ -278,6 +323,11 @@ typedef struct hnx_options {
      */
     const char *persist_path;
 } hnx_options;
+
+/*
+ An index. Made by hnx_init() and hnx_load(), given back by hnx_free().
+ */
+typedef struct Handle_Index hnx_index;
 
 /*
  How hnx_load() opens an index. The upstream formats store neither metric nor dim, so they are given here.
@@ -352,7 +402,8 @@ typedef struct hnx_query_options {
      */
     uint32_t exactness;
     /*
-     NULL; filters come with a later version.
+     NULL, or a struct hnx_filter: which labels may be found. It is asked on the calling thread, which then searches
+     alone.
      */
     const void *filter;
 } hnx_query_options;
@@ -463,6 +514,413 @@ typedef struct hnx_stats_info {
     uint64_t dirty_records;
 } hnx_stats_info;
 
+/*
+ Measures distances: fills out_keys with the keys of the distances from query to each of count rows. Below 0 ends the
+ call with HNX_ERR_CANCELLED. Runs on the calling thread; must not throw, and must not change the graph.
+ */
+typedef int32_t (*hnx_measure_fn)(void *context,
+                                  const void *query,
+                                  const void *const *rows,
+                                  size_t count,
+                                  int64_t *out_keys);
+
+/*
+ What hnx_graph_init() builds, and what hnx_graph_load() expects. Set struct_size and zero the rest.
+ */
+typedef struct hnx_graph_options {
+    /*
+     sizeof(hnx_graph_options).
+     */
+    size_t struct_size;
+    /*
+     HNX_DISTANCE_L2, _IP, _L2_U8 or _CALLBACK.
+     */
+    uint32_t distance;
+    /*
+     0 or HNX_GRAPH_LENGTHS.
+     */
+    uint32_t flags;
+    /*
+     Values that a built-in distance reads, at the start of the data; not used with HNX_DISTANCE_CALLBACK.
+     */
+    size_t dim;
+    /*
+     Bytes of data per record, 1 to 8 MiB.
+     */
+    size_t data_size;
+    /*
+     Records whose memory is usable at once.
+     */
+    size_t max_elements;
+    /*
+     Links a record makes when it is added, 2 to 10,000. Not used by hnx_graph_load(): the file says.
+     */
+    size_t m;
+    /*
+     With HNX_DISTANCE_CALLBACK.
+     */
+    hnx_measure_fn measure;
+    /*
+     With HNX_DISTANCE_CALLBACK: key of the largest finite distance.
+     */
+    int64_t max_key;
+    /*
+     NULL, or a lock-free atomic size_t of the host's, which is the number of records from now on. The host may write
+     it while nothing else runs; it must stay until hnx_graph_free().
+     */
+    void *count;
+    /*
+     NULL, or 8 bytes of the host's on an address divisible by 8, likewise: an int32_t, the highest level (-1: empty),
+     and a uint32_t, the id of the entry point.
+     */
+    void *entry;
+} hnx_graph_options;
+
+/*
+ Records and links whose labels a host keeps by itself. Made by hnx_graph_init(), hnx_graph_load() and
+ hnx_graph_load_buffers(), given back by hnx_graph_free().
+ */
+typedef struct Handle_Graph hnx_graph;
+
+/*
+ Where the records are. The addresses stay what they are until hnx_graph_free(), also when the graph is resized.
+ What hnx_graph_options.max_elements and hnx_graph_resize() made usable may be read and, while nothing else runs,
+ written.
+ */
+typedef struct hnx_graph_memory {
+    /*
+     sizeof(hnx_graph_memory), set by the caller.
+     */
+    size_t struct_size;
+    /*
+     Record id starts at records + id * stride: uint16_t number of links, uint8_t flags (1: deleted), uint8_t 0,
+     2 * m uint32_t links, the data, the uint64_t label.
+     */
+    char *records;
+    /*
+     4 + 8 * m + data_size + 8, rounded up to a multiple of 4.
+     */
+    size_t stride;
+    /*
+     Offset of the data in a record.
+     */
+    size_t data_offset;
+    /*
+     Offset of the label in a record.
+     */
+    size_t label_offset;
+    /*
+     For each id, one block of the C heap that holds the lists of the upper levels, or NULL.
+     */
+    char **lists;
+    /*
+     Bytes of one upper-level list, 4 + 4 * m: a uint32_t number of links, then links.
+     */
+    size_t list_size;
+    /*
+     Level of each id.
+     */
+    int32_t *levels;
+    /*
+     Length of each id; NULL without HNX_GRAPH_LENGTHS.
+     */
+    float *lengths;
+} hnx_graph_memory;
+
+/*
+ A number from 0 to 1: a neighbour is relinked when it is not above hnx_graph_point.probability. Must not throw.
+ */
+typedef float (*hnx_draw_fn)(void *context);
+
+/*
+ A record to be added, or what a record is to become.
+ */
+typedef struct hnx_graph_point {
+    /*
+     sizeof(hnx_graph_point).
+     */
+    size_t struct_size;
+    /*
+     data_size bytes, at any address; they may be those of a record.
+     */
+    const void *data;
+    /*
+     Its label.
+     */
+    uint64_t label;
+    /*
+     Its length, with HNX_GRAPH_LENGTHS.
+     */
+    float length;
+    /*
+     hnx_graph_insert(): level of the new record, 0 to 63.
+     */
+    int32_t level;
+    /*
+     Candidates to look at, hnswlib's ef_construction.
+     */
+    size_t ef;
+    /*
+     hnx_graph_insert(): HNX_ERR_FULL when there are as many records.
+     */
+    size_t max_elements;
+    /*
+     HNX_GRAPH_DELETIONS, HNX_GRAPH_REVIVE.
+     */
+    uint32_t flags;
+    /*
+     hnx_graph_update(): see draw.
+     */
+    float probability;
+    /*
+     hnx_graph_update(): NULL to relink all neighbours, or asked once about each on each level.
+     */
+    hnx_draw_fn draw;
+    /*
+     Passed to draw and to hnx_graph_options.measure.
+     */
+    void *context;
+} hnx_graph_point;
+
+/*
+ A found record.
+ */
+typedef struct hnx_hit {
+    /*
+     Its label.
+     */
+    uint64_t label;
+    /*
+     Key of its distance.
+     */
+    int64_t key;
+    /*
+     Its id.
+     */
+    uint32_t id;
+    /*
+     0.
+     */
+    uint32_t reserved;
+} hnx_hit;
+
+/*
+ Whether a label may be found: 0 no, above 0 yes, below 0 ends the call with HNX_ERR_CANCELLED. Runs on the calling
+ thread, at most once per record; must not throw, and must not change the index it is asked for.
+ */
+typedef int32_t (*hnx_accept_fn)(void *context,
+                                 uint64_t label);
+
+/*
+ Which labels a query may find; for hnx_query_options.filter and hnx_graph_query.filter.
+ */
+typedef struct hnx_filter {
+    /*
+     sizeof(hnx_filter).
+     */
+    size_t struct_size;
+    /*
+     Asked about live records only.
+     */
+    hnx_accept_fn accept;
+    /*
+     Passed to accept.
+     */
+    void *context;
+} hnx_filter;
+
+/*
+ When a search ends and what it keeps: hnswlib's BaseSearchStopCondition. Every function must be given; each returns
+ a number below 0 to end the call with HNX_ERR_CANCELLED, else 0 for no (or done) and above 0 for yes. Distances are
+ keys.
+ */
+typedef struct hnx_stop {
+    /*
+     sizeof(hnx_stop).
+     */
+    size_t struct_size;
+    /*
+     Passed to all functions.
+     */
+    void *context;
+    /*
+     A record was found.
+     */
+    int32_t (*add)(void *context,
+                   uint64_t label,
+                   const void *data,
+                   int64_t key);
+    /*
+     The farthest found record was given up; key is the distance of the candidate at hand, as with hnswlib.
+     */
+    int32_t (*remove)(void *context,
+                      uint64_t label,
+                      const void *data,
+                      int64_t key);
+    /*
+     Whether the search ends before the nearest candidate; bound: the farthest found.
+     */
+    int32_t (*should_stop)(void *context,
+                           int64_t candidate,
+                           int64_t bound);
+    /*
+     Whether a candidate is of interest.
+     */
+    int32_t (*should_consider)(void *context,
+                               int64_t candidate,
+                               int64_t bound);
+    /*
+     Whether the farthest found record is to be given up.
+     */
+    int32_t (*should_remove)(void *context);
+} hnx_stop;
+
+/*
+ Receives what a search found, once. Below 0 ends the call with HNX_ERR_CANCELLED. Must not throw.
+ */
+typedef int32_t (*hnx_emit_fn)(void *context,
+                               const struct hnx_hit *hits,
+                               size_t count);
+
+/*
+ A search.
+ */
+typedef struct hnx_graph_query {
+    /*
+     sizeof(hnx_graph_query).
+     */
+    size_t struct_size;
+    /*
+     Read as far as the distance reads it, no further.
+     */
+    const void *query;
+    /*
+     Nearest records wanted.
+     */
+    size_t k;
+    /*
+     Size of the candidate list; raised to k.
+     */
+    size_t ef;
+    /*
+     0 or HNX_GRAPH_DELETIONS.
+     */
+    uint32_t flags;
+    /*
+     HNX_GRAPH_TOP: from the entry point down to the ground. Else the id of a record: only its level is searched from
+     there, and all ef found ones are emitted, in the order of hnswlib's heap.
+     */
+    uint32_t start;
+    /*
+     Level to search when start is a record.
+     */
+    int32_t level;
+    /*
+     0.
+     */
+    uint32_t reserved;
+    /*
+     NULL, or which labels may be found.
+     */
+    const struct hnx_filter *filter;
+    /*
+     NULL, or when to stop and what to keep; k and ef are not used then, and everything kept is emitted.
+     */
+    const struct hnx_stop *stop;
+    /*
+     Receives what was found, nearest first, equal distances by label.
+     */
+    hnx_emit_fn emit;
+    /*
+     Passed to emit and to hnx_graph_options.measure.
+     */
+    void *context;
+    /*
+     Written: lists looked at above the ground.
+     */
+    uint64_t out_hops;
+    /*
+     Written: distances measured above the ground.
+     */
+    uint64_t out_distances;
+} hnx_graph_query;
+
+/*
+ What files state beside the records. hnx_graph_load() fills it in; the host gives it when it saves.
+ */
+typedef struct hnx_graph_header {
+    /*
+     sizeof(hnx_graph_header), set by the caller.
+     */
+    size_t struct_size;
+    /*
+     Capacity.
+     */
+    size_t max_elements;
+    /*
+     Links a record makes; not used when saving.
+     */
+    size_t m;
+    /*
+     Candidates an insertion looks at.
+     */
+    size_t ef_construction;
+    /*
+     Scale of the level distribution, 1 / ln m.
+     */
+    double mult;
+    /*
+     HNX_FORMAT_HNSWLIB, _CHROMA or _CHROMA_DIRECTORY; not used when saving.
+     */
+    uint32_t format;
+    /*
+     0.
+     */
+    uint32_t reserved;
+} hnx_graph_header;
+
+/*
+ The contents of a directory's four files. Chroma calls it HnswData.
+ */
+typedef struct hnx_graph_buffers {
+    /*
+     sizeof(hnx_graph_buffers).
+     */
+    size_t struct_size;
+    /*
+     header.bin, 100 bytes.
+     */
+    char *header;
+    /*
+     Bytes there.
+     */
+    size_t header_size;
+    /*
+     data_level0.bin.
+     */
+    char *records;
+    /*
+     Bytes there.
+     */
+    size_t records_size;
+    /*
+     length.bin.
+     */
+    char *lengths;
+    /*
+     Bytes there.
+     */
+    size_t lengths_size;
+    /*
+     link_lists.bin.
+     */
+    char *lists;
+    /*
+     Bytes there.
+     */
+    size_t lists_size;
+} hnx_graph_buffers;
+
 #ifdef __cplusplus
 extern "C" {
 #endif // __cplusplus
@@ -488,7 +946,7 @@ const char *hnx_status_name(int32_t status);
  */
 HNX_API
 hnx_status hnx_init(const struct hnx_options *options,
-                    struct hnx_index **out_index);
+                    hnx_index **out_index);
 
 /*
  Opens an index from a file of hnswlib's or chroma-hnswlib's saveIndex(), or from a directory of chroma-hnswlib's;
@@ -507,7 +965,7 @@ hnx_status hnx_init(const struct hnx_options *options,
 HNX_API
 hnx_status hnx_load(const char *path,
                     const struct hnx_load_options *options,
-                    struct hnx_index **out_index);
+                    hnx_index **out_index);
 
 /*
  Frees an index. What was not persisted is lost. NULL is fine.
@@ -517,7 +975,7 @@ hnx_status hnx_load(const char *path,
  index is NULL or a handle of hnx_init() or hnx_load() that was not freed.
  */
 HNX_API
-void hnx_free(struct hnx_index *index);
+void hnx_free(hnx_index *index);
 
 /*
  Adds vectors, or updates those whose label exists; a deleted label that is added again lives again.
@@ -539,7 +997,7 @@ void hnx_free(struct hnx_index *index);
  readable for options->struct_size bytes.
  */
 HNX_API
-hnx_status hnx_add(struct hnx_index *index,
+hnx_status hnx_add(hnx_index *index,
                    const float *vectors,
                    const uint64_t *labels,
                    size_t count,
@@ -555,7 +1013,7 @@ hnx_status hnx_add(struct hnx_index *index,
  index is NULL or a live handle.
  */
 HNX_API
-hnx_status hnx_mark_deleted(struct hnx_index *index,
+hnx_status hnx_mark_deleted(hnx_index *index,
                             uint64_t label);
 
 /*
@@ -567,7 +1025,7 @@ hnx_status hnx_mark_deleted(struct hnx_index *index,
  index is NULL or a live handle.
  */
 HNX_API
-hnx_status hnx_unmark_deleted(struct hnx_index *index,
+hnx_status hnx_unmark_deleted(hnx_index *index,
                               uint64_t label);
 
 /*
@@ -580,7 +1038,7 @@ hnx_status hnx_unmark_deleted(struct hnx_index *index,
  index is NULL or a live handle.
  */
 HNX_API
-hnx_status hnx_resize(struct hnx_index *index,
+hnx_status hnx_resize(hnx_index *index,
                       size_t max_elements);
 
 /*
@@ -591,7 +1049,7 @@ hnx_status hnx_resize(struct hnx_index *index,
  index is NULL or a live handle.
  */
 HNX_API
-hnx_status hnx_set_ef(struct hnx_index *index,
+hnx_status hnx_set_ef(hnx_index *index,
                       size_t ef);
 
 /*
@@ -603,8 +1061,8 @@ hnx_status hnx_set_ef(struct hnx_index *index,
  UINT64_MAX. out_distances: NULL, or as many distances (squared L2; 1 - dot for inner product and cosine), the
  tail +INFINITY. out_counts: NULL, or query_count counts. Fewer than k is not an error. Outputs are untouched on
  failure, but for HNX_ERR_OUT_OF_MEMORY, which may leave some rows written. options: NULL for defaults.
- Errors: HNX_ERR_INVALID_ARGUMENT (NULL, k 0, a value that is not finite; the text names the row),
- HNX_ERR_UNSUPPORTED (a filter), HNX_ERR_OUT_OF_MEMORY.
+ Errors: HNX_ERR_INVALID_ARGUMENT (NULL, k 0, a value that is not finite; the text names the query),
+ HNX_ERR_CANCELLED (the filter ended the call; some rows may be written), HNX_ERR_OUT_OF_MEMORY.
  Threads: any thread, any time. A query takes no lock. The first query of a thread on an index allocates.
 
  # Safety
@@ -612,7 +1070,7 @@ hnx_status hnx_set_ef(struct hnx_index *index,
  for options->struct_size bytes.
  */
 HNX_API
-hnx_status hnx_query(const struct hnx_index *index,
+hnx_status hnx_query(const hnx_index *index,
                      const float *queries,
                      size_t query_count,
                      size_t k,
@@ -632,7 +1090,7 @@ hnx_status hnx_query(const struct hnx_index *index,
  index is NULL or a live handle; labels and out_vectors have the sizes above.
  */
 HNX_API
-hnx_status hnx_get(const struct hnx_index *index,
+hnx_status hnx_get(const hnx_index *index,
                    const uint64_t *labels,
                    size_t count,
                    float *out_vectors);
@@ -651,7 +1109,7 @@ hnx_status hnx_get(const struct hnx_index *index,
  index is NULL or a live handle; options and out_info are NULL or hold struct_size bytes.
  */
 HNX_API
-hnx_status hnx_persist_dirty(struct hnx_index *index,
+hnx_status hnx_persist_dirty(hnx_index *index,
                              const struct hnx_persist_options *options,
                              struct hnx_persist_info *out_info);
 
@@ -665,7 +1123,7 @@ hnx_status hnx_persist_dirty(struct hnx_index *index,
  index is NULL or a live handle; path is NULL or a string that ends in NUL.
  */
 HNX_API
-hnx_status hnx_save(const struct hnx_index *index,
+hnx_status hnx_save(const hnx_index *index,
                     const char *path,
                     uint32_t format);
 
@@ -676,7 +1134,7 @@ hnx_status hnx_save(const struct hnx_index *index,
  index is NULL or a live handle.
  */
 HNX_API
-size_t hnx_count(const struct hnx_index *index);
+size_t hnx_count(const hnx_index *index);
 
 /*
  Deleted records; 0 for NULL. On an index opened with HNX_LOAD_MMAP the first call reads every record's flags.
@@ -686,7 +1144,7 @@ size_t hnx_count(const struct hnx_index *index);
  index is NULL or a live handle.
  */
 HNX_API
-size_t hnx_deleted_count(const struct hnx_index *index);
+size_t hnx_deleted_count(const hnx_index *index);
 
 /*
  Records that fit before the index is full or grows; 0 for NULL. Threads: any thread, any time.
@@ -695,7 +1153,7 @@ size_t hnx_deleted_count(const struct hnx_index *index);
  index is NULL or a live handle.
  */
 HNX_API
-size_t hnx_capacity(const struct hnx_index *index);
+size_t hnx_capacity(const hnx_index *index);
 
 /*
  Floats per vector; 0 for NULL. Threads: any thread, any time.
@@ -704,7 +1162,7 @@ size_t hnx_capacity(const struct hnx_index *index);
  index is NULL or a live handle.
  */
 HNX_API
-size_t hnx_dim(const struct hnx_index *index);
+size_t hnx_dim(const hnx_index *index);
 
 /*
  The state of the index. out_stats->struct_size must be set. On an index opened with HNX_LOAD_MMAP the first call
@@ -714,7 +1172,7 @@ size_t hnx_dim(const struct hnx_index *index);
  index is NULL or a live handle; out_stats is NULL or holds out_stats->struct_size bytes.
  */
 HNX_API
-hnx_status hnx_stats(const struct hnx_index *index,
+hnx_status hnx_stats(const hnx_index *index,
                      struct hnx_stats_info *out_stats);
 
 /*
@@ -742,6 +1200,335 @@ const char *hnx_cpu_name(void);
 HNX_API
 size_t hnx_last_error(char *buffer,
                       size_t capacity);
+
+/*
+ Squared L2 distance of two vectors of floats, on any address; dim points to a size_t, their length. The shape is that
+ of hnswlib's DISTFUNC<float>. Any thread, any time.
+
+ # Safety
+ a and b are readable for *dim floats.
+ */
+HNX_API
+float hnx_distance_l2(const void *a,
+                      const void *b,
+                      const void *dim);
+
+/*
+ 1 - dot product of two vectors of floats; else as hnx_distance_l2().
+
+ # Safety
+ a and b are readable for *dim floats.
+ */
+HNX_API
+float hnx_distance_ip(const void *a,
+                      const void *b,
+                      const void *dim);
+
+/*
+ Squared L2 distance of two vectors of uint8_t; else as hnx_distance_l2(). The shape is that of hnswlib's
+ DISTFUNC<int>.
+
+ # Safety
+ a and b are readable for *dim bytes.
+ */
+HNX_API
+int32_t hnx_distance_l2_u8(const void *a,
+                           const void *b,
+                           const void *dim);
+
+/*
+ Distances from query to count rows, which are stride bytes apart: floats to out, with HNX_DISTANCE_L2_U8 int32_t.
+ Several at a time, so faster than one by one. Errors: HNX_ERR_INVALID_ARGUMENT. Any thread, any time.
+
+ # Safety
+ query and each row are readable for dim values, out is writable for count numbers.
+ */
+HNX_API
+hnx_status hnx_distances(uint32_t distance,
+                         size_t dim,
+                         const void *query,
+                         const void *rows,
+                         size_t stride,
+                         size_t count,
+                         void *out);
+
+/*
+ Normalises a vector of dim floats as Chroma does: out = vector * (1 / (length + 1e-30)), and returns the length. out
+ may be vector. Any thread, any time.
+
+ # Safety
+ vector is readable and out writable for dim floats, on addresses divisible by 4.
+ */
+HNX_API
+float hnx_normalize(const float *vector,
+                    size_t dim,
+                    float *out);
+
+/*
+ Makes an empty graph: records and links as hnswlib has them, for hosts that keep labels, locks and deleted records by
+ themselves. Records are as dense as in hnswlib's files and may be read and written by the host.
+
+ Errors: HNX_ERR_INVALID_ARGUMENT, HNX_ERR_OUT_OF_MEMORY. Threads: any thread, any time.
+
+ # Safety
+ options is NULL or readable for options->struct_size bytes; out_graph is NULL or writable; options->count and
+ options->entry stay as long as the graph.
+ */
+HNX_API
+hnx_status hnx_graph_init(const struct hnx_graph_options *options,
+                          hnx_graph **out_graph);
+
+/*
+ Frees a graph, and the upper-level lists of the records below its count. NULL is fine.
+ Threads: alone on this graph.
+
+ # Safety
+ graph is NULL or a live handle.
+ */
+HNX_API
+void hnx_graph_free(hnx_graph *graph);
+
+/*
+ Tells where the records are. out_memory->struct_size must be set. Threads: any thread, any time.
+
+ # Safety
+ graph is NULL or a live handle; out_memory is NULL or holds out_memory->struct_size bytes.
+ */
+HNX_API
+hnx_status hnx_graph_memory_of(const hnx_graph *graph,
+                               struct hnx_graph_memory *out_memory);
+
+/*
+ Makes the memory of max_elements records usable. Nothing moves, nothing is given back. Errors:
+ HNX_ERR_OUT_OF_MEMORY, also when the address range reserved for the graph ends before. Threads: any thread, any time.
+
+ # Safety
+ graph is NULL or a live handle.
+ */
+HNX_API
+hnx_status hnx_graph_resize(hnx_graph *graph,
+                            size_t max_elements);
+
+/*
+ Adds a record. out_id receives its id, or UINT32_MAX when none was made. The host sees to it that the label is new.
+
+ Errors: HNX_ERR_FULL; HNX_ERR_OUT_OF_MEMORY; HNX_ERR_INVALID_ARGUMENT; HNX_ERR_CANCELLED when measure ended the call:
+ a record that was made by then is marked deleted, and out_id names it. Threads: any thread, any time.
+
+ # Safety
+ graph is NULL or a live handle; point is NULL or readable for its struct_size, point->data for data_size bytes;
+ out_id is NULL or writable.
+ */
+HNX_API
+hnx_status hnx_graph_insert(hnx_graph *graph,
+                            const struct hnx_graph_point *point,
+                            uint32_t *out_id);
+
+/*
+ Gives a record other data, another label and length, and relinks it: hnswlib's updatePoint(). Searches see the old
+ record or the new one, never a mixture; the call waits for the searches that run when it begins.
+
+ out_draws: NULL, or receives how many neighbours were asked about: as often hnswlib draws from its generator.
+ Errors: HNX_ERR_NOT_FOUND for an id that does not exist; HNX_ERR_OUT_OF_MEMORY, with nothing changed;
+ HNX_ERR_CANCELLED when measure ended the call: the data is new, links may be old. Threads: any thread, any time, but
+ one change of a record at a time.
+
+ # Safety
+ As for hnx_graph_insert(); out_draws is NULL or writable.
+ */
+HNX_API
+hnx_status hnx_graph_update(hnx_graph *graph,
+                            uint32_t id,
+                            const struct hnx_graph_point *point,
+                            size_t *out_draws);
+
+/*
+ Sets (deleted not 0) or clears the deleted mark of a record. Errors: HNX_ERR_ALREADY_DELETED, HNX_ERR_NOT_DELETED,
+ HNX_ERR_NOT_FOUND. Threads: any thread, any time.
+
+ # Safety
+ graph is NULL or a live handle.
+ */
+HNX_API
+hnx_status hnx_graph_set_deleted(hnx_graph *graph,
+                                 uint32_t id,
+                                 uint32_t deleted);
+
+/*
+ Copies the neighbours of a record on a level, as they stand under its lock; at most 2 * m. Errors:
+ HNX_ERR_NOT_FOUND for a record or level that does not exist; HNX_ERR_INVALID_ARGUMENT when they are more than
+ capacity. Threads: any thread, any time.
+
+ # Safety
+ graph is NULL or a live handle; out_ids is writable for capacity numbers, out_count is writable.
+ */
+HNX_API
+hnx_status hnx_graph_links(const hnx_graph *graph,
+                           uint32_t id,
+                           uint32_t level,
+                           uint32_t *out_ids,
+                           size_t capacity,
+                           size_t *out_count);
+
+/*
+ Keeps at most m of *count hits (ids and keys), chosen as an insertion chooses neighbours; nearest first. Fewer than m
+ hits stay as many. hnswlib's getNeighborsByHeuristic2(). context is passed to measure. Errors: HNX_ERR_NOT_FOUND for
+ an id that does not exist, HNX_ERR_CANCELLED. Threads: any thread, any time.
+
+ # Safety
+ graph is NULL or a live handle; count is writable, hits is readable and writable for *count hits.
+ */
+HNX_API
+hnx_status hnx_graph_select(const hnx_graph *graph,
+                            struct hnx_hit *hits,
+                            size_t *count,
+                            size_t m,
+                            void *context);
+
+/*
+ Chooses m of count hits as hnx_graph_select() does, makes them the list of a record on a level, and links them back;
+ out_next receives the nearest of them, UINT32_MAX if there is none. hnswlib's mutuallyConnectNewElement(). Errors:
+ HNX_ERR_NOT_FOUND, HNX_ERR_CANCELLED. Threads: any thread, any time, but one change of a record at a time.
+
+ # Safety
+ graph is NULL or a live handle; hits is readable for count hits; out_next is writable.
+ */
+HNX_API
+hnx_status hnx_graph_connect(hnx_graph *graph,
+                             uint32_t id,
+                             const struct hnx_hit *hits,
+                             size_t count,
+                             uint32_t level,
+                             void *context,
+                             uint32_t *out_next);
+
+/*
+ Links a record of the given level to what is near point->data, searching from entry on level top downwards.
+ hnswlib's repairConnectionsForUpdate(). Errors: HNX_ERR_NOT_FOUND, HNX_ERR_CANCELLED. Threads: any thread, any time,
+ but one change of a record at a time.
+
+ # Safety
+ As for hnx_graph_insert().
+ */
+HNX_API
+hnx_status hnx_graph_repair(hnx_graph *graph,
+                            uint32_t id,
+                            const struct hnx_graph_point *point,
+                            uint32_t entry,
+                            uint32_t level,
+                            uint32_t top);
+
+/*
+ Searches; query->emit receives what was found, query->out_hops and out_distances what it cost above the ground.
+
+ Errors: HNX_ERR_INVALID_ARGUMENT (NULL, k 0 without a stop condition), HNX_ERR_CANCELLED when a callback ended the
+ call, HNX_ERR_OUT_OF_MEMORY, HNX_ERR_NOT_FOUND for a start that does not exist.
+ Threads: any thread, any time. Takes no lock.
+
+ # Safety
+ graph is NULL or a live handle; query is NULL or readable and writable for its struct_size, which is
+ sizeof(hnx_graph_query); query->query is readable for what the distance reads.
+ */
+HNX_API
+hnx_status hnx_graph_search(const hnx_graph *graph,
+                            struct hnx_graph_query *query);
+
+/*
+ Writes the whole graph to path, in HNX_FORMAT_HNSWLIB or HNX_FORMAT_CHROMA (files), beside its place, synced and
+ renamed; or in HNX_FORMAT_CHROMA_DIRECTORY. header: what the file is to state beside the records.
+ Errors: as hnx_save(). Threads: any thread, any time; changes wait while it writes.
+
+ # Safety
+ graph is NULL or a live handle; path is NULL or ends in NUL; header is NULL or readable for its struct_size.
+ */
+HNX_API
+hnx_status hnx_graph_save(const hnx_graph *graph,
+                          const char *path,
+                          uint32_t format,
+                          const struct hnx_graph_header *header);
+
+/*
+ Opens a graph from a file or a directory; one that comes from a directory persists there. options->max_elements is
+ raised to the number of records. out_header: NULL, or what the file states; struct_size must be set.
+ Errors: as hnx_load(). Threads: any thread, any time.
+
+ # Safety
+ path is NULL or ends in NUL; options and out_header are NULL or hold struct_size bytes; out_graph is NULL or
+ writable; options->count and options->entry stay as long as the graph.
+ */
+HNX_API
+hnx_status hnx_graph_load(const char *path,
+                          const struct hnx_graph_options *options,
+                          hnx_graph **out_graph,
+                          struct hnx_graph_header *out_header);
+
+/*
+ Makes path the directory of the graph, with what it holds now, in place of an index that may be there.
+ Errors: HNX_ERR_IO. Threads: any thread, any time; changes wait while it writes.
+
+ # Safety
+ As for hnx_graph_save().
+ */
+HNX_API
+hnx_status hnx_graph_create_directory(hnx_graph *graph,
+                                      const char *path,
+                                      const struct hnx_graph_header *header);
+
+/*
+ Writes what changed since the last call to the directory of the graph; see hnx_persist_dirty().
+
+ # Safety
+ graph is NULL or a live handle; header is NULL or readable for its struct_size.
+ */
+HNX_API
+hnx_status hnx_graph_persist_dirty(hnx_graph *graph,
+                                   const struct hnx_graph_header *header);
+
+/*
+ Records that the next hnx_graph_persist_dirty() writes; 0 for NULL. Threads: any thread, any time.
+
+ # Safety
+ graph is NULL or a live handle.
+ */
+HNX_API
+size_t hnx_graph_dirty_count(const hnx_graph *graph);
+
+/*
+ Has the next hnx_graph_persist_dirty() write a record. Errors: HNX_ERR_NOT_FOUND. Threads: any thread, any time.
+
+ # Safety
+ graph is NULL or a live handle.
+ */
+HNX_API
+hnx_status hnx_graph_mark_dirty(hnx_graph *graph,
+                                uint32_t id);
+
+/*
+ Writes the whole graph to memory, as the four files of a directory. Each buffer must be long enough; what is longer
+ is filled up with zeros. Errors: HNX_ERR_INVALID_ARGUMENT names a buffer that is too short; nothing is written then.
+ Threads: any thread, any time; changes wait while it writes.
+
+ # Safety
+ graph is NULL or a live handle; header and buffers are NULL or readable for their struct_size; the buffers are
+ writable for their sizes and do not overlap.
+ */
+HNX_API
+hnx_status hnx_graph_save_buffers(const hnx_graph *graph,
+                                  const struct hnx_graph_header *header,
+                                  const struct hnx_graph_buffers *buffers);
+
+/*
+ Opens a graph from memory that holds the four files of a directory; else as hnx_graph_load(). The memory is not used
+ afterwards.
+
+ # Safety
+ buffers is NULL or readable for its struct_size, each buffer for its size; else as for hnx_graph_load().
+ */
+HNX_API
+hnx_status hnx_graph_load_buffers(const struct hnx_graph_buffers *buffers,
+                                  const struct hnx_graph_options *options,
+                                  hnx_graph **out_graph,
+                                  struct hnx_graph_header *out_header);
 
 #ifdef __cplusplus
 }  // extern "C"

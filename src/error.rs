@@ -22,6 +22,7 @@ pub enum Error {
     Unsupported(Text),
     ReadOnly(Text),
     Exists(Text),
+    Cancelled(Text),
     Poisoned(Text),
 }
 
@@ -51,6 +52,7 @@ impl Error {
             | Self::Unsupported(t)
             | Self::ReadOnly(t)
             | Self::Exists(t)
+            | Self::Cancelled(t)
             | Self::Poisoned(t) => t,
         }
     }
@@ -71,6 +73,7 @@ impl Error {
             Self::Unsupported(_) => Self::Unsupported(text),
             Self::ReadOnly(_) => Self::ReadOnly(text),
             Self::Exists(_) => Self::Exists(text),
+            Self::Cancelled(_) => Self::Cancelled(text),
             Self::Poisoned(_) => Self::Poisoned(text),
         }
     }
@@ -89,4 +92,10 @@ pub(crate) fn corrupt(text: impl Into<Text>) -> Error {
 /// Memory that could not be had.
 pub(crate) fn out_of_memory(what: &str) -> Error {
     Error::OutOfMemory(format!("no memory for {what}").into())
+}
+
+/// A callback of the host's that wants its call to end.
+#[cold]
+pub(crate) fn cancelled() -> Error {
+    Error::Cancelled("a callback ended the call".into())
 }

@@ -2,7 +2,7 @@
 
 use std::arch::x86_64::*;
 
-use super::{finish, Kernel, LANES};
+use super::{finish, Rows, LANES};
 
 /// Squared L2, or inner product.
 #[derive(Clone, Copy)]
@@ -82,7 +82,7 @@ unsafe fn masked(p: *const f32, mask: (__m256i, __m256i)) -> Sums {
     unsafe { (_mm256_maskload_ps(p, mask.0), _mm256_maskload_ps(p.wrapping_add(8), mask.1)) }
 }
 
-impl<const IP: bool> Kernel for Avx2<IP> {
+impl<const IP: bool> Rows for Avx2<IP> {
     #[inline(always)]
     unsafe fn one(q: *const f32, row: *const f32, dim: usize) -> f32 {
         // SAFETY: the caller's promise: `dim` floats are readable at both.

@@ -2,7 +2,7 @@
 
 use std::arch::x86_64::*;
 
-use super::{finish, Kernel, LANES};
+use super::{finish, Rows, LANES};
 
 /// Squared L2, or inner product.
 #[derive(Clone, Copy)]
@@ -25,7 +25,7 @@ impl<const IP: bool> Avx512<IP> {
     }
 }
 
-impl<const IP: bool> Kernel for Avx512<IP> {
+impl<const IP: bool> Rows for Avx512<IP> {
     #[inline(always)]
     unsafe fn one(q: *const f32, row: *const f32, dim: usize) -> f32 {
         // SAFETY: the caller's promise: `dim` floats are readable at both, masked loads touch no more.

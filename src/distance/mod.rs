@@ -1,4 +1,7 @@
-//! Distances between rows of f32, and nothing else: no index, no ids.
+//! Distances between vectors, and nothing else: no index, no ids.
+//!
+//! [`Rows`] are the kernels for f32, one file per instruction set. [`kernel`] is what searches are generic over: those
+//! kernels, bytes ([`bytes`]), and distances that the host measures.
 //!
 //! # One summation order
 //!
@@ -15,20 +18,24 @@
 pub(crate) mod avx2;
 #[cfg(target_arch = "x86_64")]
 pub(crate) mod avx512;
+pub(crate) mod bytes;
+mod dispatch;
 mod isa;
+pub(crate) mod kernel;
 #[cfg(target_arch = "aarch64")]
 pub(crate) mod neon;
 pub(crate) mod scalar;
 #[cfg(test)]
 mod tests;
 
+pub use dispatch::{distances, l2, l2_u8, one_minus_dot, BuiltIn};
 pub use isa::Level;
 
-/// Distances of one metric on one instruction set.
+/// Distances of rows of f32, of one metric on one instruction set.
 ///
-/// A kernel method is a plain inlined function that uses intrinsics; it must be inlined into a function that has the
+/// A method is a plain inlined function that uses intrinsics; it must be inlined into a function that has the
 /// instruction set enabled (`search::engine` holds these), or each intrinsic becomes a call.
-pub(crate) trait Kernel: Copy + 'static {
+pub(crate) trait Rows: Copy + 'static {
     /// Distance of `q` and `row`.
     ///
     /// # Safety

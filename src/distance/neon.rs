@@ -2,7 +2,7 @@
 
 use std::arch::aarch64::*;
 
-use super::{finish, Kernel, LANES};
+use super::{finish, Rows, LANES};
 
 /// Squared L2, or inner product.
 #[derive(Clone, Copy)]
@@ -43,7 +43,7 @@ unsafe fn padded(p: *const f32, count: usize) -> [f32; LANES] {
     block
 }
 
-impl<const IP: bool> Kernel for Neon<IP> {
+impl<const IP: bool> Rows for Neon<IP> {
     #[inline(always)]
     unsafe fn one(q: *const f32, row: *const f32, dim: usize) -> f32 {
         // SAFETY: the caller's promise: `dim` floats are readable at both.

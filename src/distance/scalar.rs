@@ -1,6 +1,6 @@
 //! The baseline kernel, and the reference for the others: the documented order, spelled out.
 
-use super::{finish, tree, Kernel, LANES};
+use super::{finish, tree, Rows, LANES};
 
 /// Squared L2, or inner product.
 #[derive(Clone, Copy)]
@@ -35,7 +35,7 @@ impl<const IP: bool> Scalar<IP> {
     }
 }
 
-impl<const IP: bool> Kernel for Scalar<IP> {
+impl<const IP: bool> Rows for Scalar<IP> {
     #[inline(always)]
     unsafe fn one(q: *const f32, row: *const f32, dim: usize) -> f32 {
         // SAFETY: the caller's promise.

@@ -1,6 +1,6 @@
 use rand::{rngs::SmallRng, Rng, SeedableRng};
 
-use super::{normalise, scalar::fma, scalar::Scalar, Kernel};
+use super::{normalise, scalar::fma, scalar::Scalar, Rows};
 
 fn vectors(rng: &mut SmallRng, dim: usize) -> Vec<Vec<f32>> {
     let scale = 10f32.powi(rng.random_range(-3..4));
@@ -23,7 +23,7 @@ fn reference(ip: bool, q: &[f32], r: &[f32]) -> f32 {
     }
 }
 
-fn agrees<K: Kernel>(ip: bool) {
+fn agrees<K: Rows>(ip: bool) {
     let mut rng = SmallRng::seed_from_u64(7);
     for dim in (1..=100).chain([127, 128, 129, 383, 384, 768, 1000]) {
         let v = vectors(&mut rng, dim);

@@ -5,6 +5,10 @@ use std::mem::{size_of, MaybeUninit};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
+use super::callbacks::{hnx_filter, hnx_stop};
+use super::graph_types::{
+    hnx_graph_buffers, hnx_graph_header, hnx_graph_memory, hnx_graph_options, hnx_graph_point, hnx_graph_query,
+};
 use super::types::{
     hnx_add_options, hnx_load_options, hnx_options, hnx_persist_info, hnx_persist_options, hnx_query_options,
     hnx_stats_info,
@@ -30,6 +34,23 @@ unsafe impl Sized_ for hnx_persist_options {}
 unsafe impl Sized_ for hnx_persist_info {}
 // SAFETY: as above.
 unsafe impl Sized_ for hnx_stats_info {}
+// SAFETY: as above; a callback is an Option, for which zero is None. Other bits come from a caller who says they are a
+// function.
+unsafe impl Sized_ for hnx_filter {}
+// SAFETY: as above.
+unsafe impl Sized_ for hnx_stop {}
+// SAFETY: as above.
+unsafe impl Sized_ for hnx_graph_options {}
+// SAFETY: as above.
+unsafe impl Sized_ for hnx_graph_point {}
+// SAFETY: as above.
+unsafe impl Sized_ for hnx_graph_query {}
+// SAFETY: plain numbers and raw pointers.
+unsafe impl Sized_ for hnx_graph_memory {}
+// SAFETY: as above.
+unsafe impl Sized_ for hnx_graph_header {}
+// SAFETY: as above.
+unsafe impl Sized_ for hnx_graph_buffers {}
 
 /// Reads an options struct of whatever size the caller's header gave it: fields the caller lacks are zero, bytes
 /// this library lacks must be zero. NULL gives all defaults.

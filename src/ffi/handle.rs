@@ -1,75 +1,121 @@
-//! The opaque handle: a boxed index, a mark that tells a handle from other memory, and a poison flag.
+//! Opaque handles: a boxed object, a mark that tells a handle from other memory, and a poison flag.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
+use super::graph::Graph;
 use crate::error::{invalid, Error, Result};
 use crate::index::Index;
 
-const LIVE: u64 = 0x686e_785f_6c69_7665; // "hnx_live"
-
-/// An index. Made by hnx_init() and hnx_load(), given back by hnx_free().
-#[allow(non_camel_case_types, reason = "the C name")]
-pub struct hnx_index {
+/// What is behind every handle.
+pub(super) struct Handle<T> {
     mark: AtomicU64,
     poisoned: AtomicBool,
-    core: Index,
+    core: T,
 }
 
-/// Gives the index to the host.
-pub(super) fn into_raw(core: Index) -> *mut hnx_index {
-    Box::into_raw(Box::new(hnx_index { mark: AtomicU64::new(LIVE), poisoned: AtomicBool::new(false), core }))
-}
-
-/// The index behind a handle, poisoned or not; None for NULL and for memory that is visibly no handle. The mark
-/// catches most double frees and stray pointers; it cannot catch them all.
+/// A type that C knows by its name only.
 ///
 /// # Safety
-/// `index` is NULL or a live handle.
-pub(super) unsafe fn peek<'a>(index: *const hnx_index) -> Option<&'a Index> {
-    if !index.is_aligned() {
+/// The implementor is transparent over a [`Handle`].
+pub(super) unsafe trait Opaque: Sized {
+    /// What the handle is for.
+    type Core;
+    /// The mark of a live handle.
+    const LIVE: u64;
+    /// What C calls it.
+    const NAME: &'static str;
+}
+
+/// An index. Made by hnx_init() and hnx_load(), given back by hnx_free().
+#[repr(transparent)]
+#[allow(non_camel_case_types, reason = "the C name")]
+pub struct hnx_index(Handle<Index>);
+
+// SAFETY: transparent.
+unsafe impl Opaque for hnx_index {
+    type Core = Index;
+    const LIVE: u64 = 0x686e_785f_6c69_7665; // "hnx_live"
+    const NAME: &'static str = "index";
+}
+
+/// Records and links whose labels a host keeps by itself. Made by hnx_graph_init(), hnx_graph_load() and
+/// hnx_graph_load_buffers(), given back by hnx_graph_free().
+#[repr(transparent)]
+#[allow(non_camel_case_types, reason = "the C name")]
+pub struct hnx_graph(Handle<Graph>);
+
+// SAFETY: transparent.
+unsafe impl Opaque for hnx_graph {
+    type Core = Graph;
+    const LIVE: u64 = 0x686e_785f_6772_6170; // "hnx_grap"
+    const NAME: &'static str = "graph";
+}
+
+/// Gives the object to the host.
+pub(super) fn into_raw<H: Opaque>(core: H::Core) -> *mut H {
+    let (mark, poisoned) = (AtomicU64::new(H::LIVE), AtomicBool::new(false));
+    Box::into_raw(Box::new(Handle { mark, poisoned, core })).cast()
+}
+
+/// What is at a handle, if it is visibly one. The mark catches most double frees and stray pointers; it cannot catch
+/// them all.
+///
+/// # Safety
+/// `handle` is NULL or live.
+unsafe fn live<'a, H: Opaque>(handle: *const H) -> Option<&'a Handle<H::Core>> {
+    let handle = handle.cast::<Handle<H::Core>>();
+    if !handle.is_aligned() {
         return None;
     }
     // SAFETY: the caller's promise; NULL gives None.
-    let handle = unsafe { index.as_ref() }?;
-    (handle.mark.load(Ordering::Relaxed) == LIVE).then_some(&handle.core)
+    let handle = unsafe { handle.as_ref() }?;
+    (handle.mark.load(Ordering::Relaxed) == H::LIVE).then_some(handle)
 }
 
-/// The index behind a handle.
+/// The object behind a handle, poisoned or not; None for NULL and for memory that is visibly no handle.
 ///
 /// # Safety
-/// `index` is NULL or a live handle.
-pub(super) unsafe fn get<'a>(index: *const hnx_index) -> Result<&'a Index> {
-    if index.is_null() {
-        return Err(invalid("index is NULL"));
+/// `handle` is NULL or live.
+pub(super) unsafe fn peek<'a, H: Opaque + 'a>(handle: *const H) -> Option<&'a H::Core> {
+    // SAFETY: the caller's promise.
+    unsafe { live(handle) }.map(|handle| &handle.core)
+}
+
+/// The object behind a handle.
+///
+/// # Safety
+/// `handle` is NULL or live.
+pub(super) unsafe fn get<'a, H: Opaque + 'a>(handle: *const H) -> Result<&'a H::Core> {
+    if handle.is_null() {
+        return Err(invalid(format!("{} is NULL", H::NAME)));
     }
     // SAFETY: the caller's promise.
-    let core = unsafe { peek(index) }.ok_or_else(|| invalid("index is not a live handle"))?;
-    // SAFETY: peek found it live.
-    if unsafe { &(*index).poisoned }.load(Ordering::Relaxed) {
-        return Err(Error::Poisoned("an internal error happened on this index before; it can only be freed".into()));
+    let handle = unsafe { live(handle) }.ok_or_else(|| invalid(format!("{} is not a live handle", H::NAME)))?;
+    if handle.poisoned.load(Ordering::Relaxed) {
+        let text = format!("an internal error happened on this {} before; it can only be freed", H::NAME);
+        return Err(Error::Poisoned(text.into()));
     }
-    Ok(core)
+    Ok(&handle.core)
 }
 
-/// Marks an index as unusable after a panic.
-pub(super) fn poison(index: *const hnx_index) {
+/// Marks an object as unusable after a panic.
+pub(super) fn poison<H: Opaque>(handle: *const H) {
     // SAFETY: `guard` was given the handle its export was called with, which the export's caller promised is live.
-    if unsafe { peek(index) }.is_some() {
-        // SAFETY: as above.
-        unsafe { &(*index).poisoned }.store(true, Ordering::Relaxed);
+    if let Some(handle) = unsafe { live(handle) } {
+        handle.poisoned.store(true, Ordering::Relaxed);
     }
 }
 
-/// Takes the index back from the host and drops it; NULL and what is visibly no handle are left alone.
+/// Takes the object back from the host and drops it; NULL and what is visibly no handle are left alone.
 ///
 /// # Safety
-/// `index` is NULL or a live handle that no other call uses.
-pub(super) unsafe fn drop_raw(index: *mut hnx_index) {
+/// `handle` is NULL or a live handle that no other call uses.
+pub(super) unsafe fn drop_raw<H: Opaque>(handle: *mut H) {
     // SAFETY: the caller's promise.
     unsafe {
-        if peek(index).is_some() {
-            (*index).mark.store(0, Ordering::Relaxed);
-            drop(Box::from_raw(index));
+        if let Some(found) = live(handle) {
+            found.mark.store(0, Ordering::Relaxed);
+            drop(Box::from_raw(handle.cast::<Handle<H::Core>>()));
         }
     }
 }

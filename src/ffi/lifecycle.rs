@@ -24,7 +24,7 @@ use crate::persist::{self, Check, LoadParams};
 /// options is NULL or readable for options->struct_size bytes; out_index is NULL or writable.
 #[no_mangle]
 pub unsafe extern "C" fn hnx_init(options: *const hnx_options, out_index: *mut *mut hnx_index) -> hnx_status {
-    guard(std::ptr::null(), || {
+    guard(std::ptr::null::<hnx_index>(), || {
         // SAFETY: the caller's promise about both pointers.
         let (options, out) =
             unsafe { (args::required_options(options, "options")?, Out::new(out_index, "out_index")?) };
@@ -67,7 +67,7 @@ pub unsafe extern "C" fn hnx_load(
     options: *const hnx_load_options,
     out_index: *mut *mut hnx_index,
 ) -> hnx_status {
-    guard(std::ptr::null(), || {
+    guard(std::ptr::null::<hnx_index>(), || {
         // SAFETY: the caller's promise about the three pointers.
         let (path, options, out) = unsafe {
             (
@@ -103,7 +103,7 @@ pub unsafe extern "C" fn hnx_load(
 #[no_mangle]
 pub unsafe extern "C" fn hnx_free(index: *mut hnx_index) {
     // A panic while dropping has nobody to be told to; the guard keeps it from the host.
-    let _ = guard(std::ptr::null(), || {
+    let _ = guard(std::ptr::null::<hnx_index>(), || {
         // SAFETY: the caller's promise.
         unsafe { handle::drop_raw(index) };
         Ok(())

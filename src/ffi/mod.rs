@@ -5,6 +5,12 @@
 //! rename. The other files hold the exports, by noun.
 
 mod args;
+mod callbacks;
+mod distance;
+mod graph;
+mod graph_files;
+mod graph_search;
+mod graph_types;
 mod guard;
 mod handle;
 mod info;
@@ -16,7 +22,13 @@ mod status;
 mod types;
 mod write;
 
-pub use handle::hnx_index;
+pub use callbacks::{hnx_accept_fn, hnx_draw_fn, hnx_emit_fn, hnx_filter, hnx_hit, hnx_measure_fn, hnx_stop};
+pub use distance::*;
+pub use graph::*;
+pub use graph_files::*;
+pub use graph_search::*;
+pub use graph_types::*;
+pub use handle::{hnx_graph, hnx_index};
 pub use info::*;
 pub use lifecycle::*;
 pub use persist::*;

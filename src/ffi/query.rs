@@ -1,11 +1,13 @@
 //! Searching and reading back.
 
 use super::args;
+use super::callbacks::filter_of;
 use super::guard::guard;
 use super::handle::{self, hnx_index};
 use super::status::hnx_status;
 use super::types::{hnx_query_options, HNX_EXACTNESS_GUIDED};
-use crate::error::{invalid, Error};
+use crate::error::invalid;
+use crate::search::filter::Accept;
 
 /// Finds the k nearest live vectors of each query.
 ///
@@ -15,8 +17,8 @@ use crate::error::{invalid, Error};
 /// UINT64_MAX. out_distances: NULL, or as many distances (squared L2; 1 - dot for inner product and cosine), the
 /// tail +INFINITY. out_counts: NULL, or query_count counts. Fewer than k is not an error. Outputs are untouched on
 /// failure, but for HNX_ERR_OUT_OF_MEMORY, which may leave some rows written. options: NULL for defaults.
-/// Errors: HNX_ERR_INVALID_ARGUMENT (NULL, k 0, a value that is not finite; the text names the row),
-/// HNX_ERR_UNSUPPORTED (a filter), HNX_ERR_OUT_OF_MEMORY.
+/// Errors: HNX_ERR_INVALID_ARGUMENT (NULL, k 0, a value that is not finite; the text names the query),
+/// HNX_ERR_CANCELLED (the filter ended the call; some rows may be written), HNX_ERR_OUT_OF_MEMORY.
 /// Threads: any thread, any time. A query takes no lock. The first query of a thread on an index allocates.
 ///
 /// # Safety
@@ -53,10 +55,12 @@ pub unsafe extern "C" fn hnx_query(
         if options.exactness > HNX_EXACTNESS_GUIDED {
             return Err(invalid(format!("exactness {} is unknown", options.exactness)));
         }
-        if !options.filter.is_null() {
-            return Err(Error::Unsupported("filters are not supported by this version".into()));
-        }
-        core.query(queries, k, options.ef, options.threads as usize, out_labels, out_distances, out_counts)
+        // SAFETY: the caller's promise about the filter, for this call.
+        let filter = unsafe { filter_of(options.filter.cast())? };
+        let accepts = |label| filter.as_ref()?.accepts(label);
+        let accept: Option<&Accept<'_>> = if filter.is_some() { Some(&accepts) } else { None };
+        let (ef, threads) = (options.ef, options.threads as usize);
+        core.query(queries, k, ef, threads, accept, out_labels, out_distances, out_counts)
     })
 }
 

@@ -62,6 +62,7 @@ impl From<&Error> for hnx_status {
             Error::Unsupported(_) => Self::HNX_ERR_UNSUPPORTED,
             Error::ReadOnly(_) => Self::HNX_ERR_READ_ONLY,
             Error::Exists(_) => Self::HNX_ERR_EXISTS,
+            Error::Cancelled(_) => Self::HNX_ERR_CANCELLED,
             Error::Poisoned(_) => Self::HNX_ERR_POISONED,
         }
     }

@@ -125,7 +125,8 @@ pub struct hnx_query_options {
     pub threads: u32,
     /// HNX_EXACTNESS_DEFAULT, _F32, _CERTIFIED or _GUIDED.
     pub exactness: u32,
-    /// NULL; filters come with a later version.
+    /// NULL, or a struct hnx_filter: which labels may be found. It is asked on the calling thread, which then searches
+    /// alone.
     pub filter: *const c_void,
 }
 

@@ -4,10 +4,10 @@
 //! are written, then the links to it, from the ground up: whoever finds the record on some level finds all its lists
 //! complete. The levels do not depend on each other's links, so the graph is the same.
 
-use crate::distance::Kernel;
-use crate::error::Result;
+use crate::distance::kernel::Kernel;
+use crate::error::{cancelled, Result};
 use crate::graph::Graph;
-use crate::search::descend::descend;
+use crate::search::descend::start_of;
 use crate::search::heap::Near;
 use crate::search::layer::search_layer;
 use crate::search::scratch::Work;
@@ -15,20 +15,37 @@ use crate::store::view::{Query, View};
 use crate::store::Slot;
 use crate::sync::lock;
 
-/// Links the record at `slot`, which is complete but for its links and which nobody can find yet.
+/// Makes the record of an insertion, complete but for its links; nothing has been changed before.
+pub(crate) type Claim<'a> = dyn FnMut() -> Result<Slot> + 'a;
+
+/// Adds a record at `query` on `level`. Neighbours are chosen first, then `claim` makes the record: an insertion that a
+/// host cancels while it searches has changed nothing.
 #[inline(always)]
-pub(crate) fn insert<K: Kernel>(graph: &Graph, view: &View<'_>, slot: Slot, work: &mut Work) -> Result<()> {
-    let store = graph.store();
-    let level = store.level(slot);
+pub(crate) fn insert<K: Kernel>(
+    graph: &Graph,
+    view: &View<'_>,
+    query: Query<'_>,
+    level: usize,
+    claim: &mut Claim<'_>,
+    work: &mut Work<K::Distance>,
+) -> Result<()> {
     let rises = |entry: Option<(Slot, usize)>| entry.is_none_or(|(_, top)| level > top);
     // Only one insertion at a time may raise the top; what it saw as the top must still be it when it publishes.
     let raising = rises(graph.entry()).then(|| lock(&graph.raising));
     let entry = graph.entry();
+    work.chosen.clear();
+    work.chosen_ends.clear();
     if let Some((start, top)) = entry {
         work.reserve(view, start)?;
-        choose::<K>(graph, view, slot, level, (start, top), work);
+        choose::<K>(graph, view, query, level, (start, top), work)?;
+    }
+    let slot = claim()?;
+    if entry.is_some() {
         link(graph, slot, work);
         link_back::<K>(graph, view, slot, work);
+    }
+    if view.is_cancelled::<K>() {
+        return Err(cancelled());
     }
     if raising.is_some() && rises(entry) {
         graph.set_entry(slot, level);
@@ -41,25 +58,19 @@ pub(crate) fn insert<K: Kernel>(graph: &Graph, view: &View<'_>, slot: Slot, work
 fn choose<K: Kernel>(
     graph: &Graph,
     view: &View<'_>,
-    slot: Slot,
+    query: Query<'_>,
     level: usize,
     (start, top): (Slot, usize),
-    work: &mut Work,
-) {
-    let query = view.query_of(slot);
-    let first = Near { distance: view.distance::<K>(query, start), slot: start };
-    let mut near = first;
-    if level < top {
-        near = descend::<K>(view, query, first, top, level + 1, &mut work.hop);
-    }
+    work: &mut Work<K::Distance>,
+) -> Result<()> {
+    let (first, mut near) = start_of::<K>(view, query, (start, top), level, &mut work.hop);
     let start_is_deleted = view.is_deleted(start);
-    work.chosen.clear();
-    work.chosen_ends.clear();
+    let ef = work.ef_construction;
     for level in (0..=level.min(top)).rev() {
-        search_layer::<K>(view, query, near.slot, level, graph.ef_construction(), work);
+        search_layer::<K>(view, query, near.slot, level, ef, None, work)?;
         if start_is_deleted {
             work.found.push(first);
-            if work.found.len() > graph.ef_construction() {
+            if work.found.len() > ef {
                 work.found.pop();
             }
         }
@@ -69,12 +80,21 @@ fn choose<K: Kernel>(
         }
         near = choose_on_level::<K>(graph, view, near, work);
     }
+    if view.is_cancelled::<K>() {
+        return Err(cancelled());
+    }
+    Ok(())
 }
 
 /// Chooses from `work.found`, appends to `work.chosen` farthest first, and returns the nearest chosen: the next
 /// level's start.
 #[inline(always)]
-fn choose_on_level<K: Kernel>(graph: &Graph, view: &View<'_>, start: Near, work: &mut Work) -> Near {
+fn choose_on_level<K: Kernel>(
+    graph: &Graph,
+    view: &View<'_>,
+    start: Near<K::Distance>,
+    work: &mut Work<K::Distance>,
+) -> Near<K::Distance> {
     let Work { found, pruning, chosen, chosen_ends, .. } = work;
     pruning.select_from::<K>(view, found, graph.m());
     let mut nearest = start;
@@ -87,7 +107,7 @@ fn choose_on_level<K: Kernel>(graph: &Graph, view: &View<'_>, start: Near, work:
 }
 
 /// The levels in `work`, from the ground up, with their links.
-fn levels(work: &Work) -> impl Iterator<Item = (usize, std::ops::Range<usize>)> {
+fn levels<D>(work: &Work<D>) -> impl Iterator<Item = (usize, std::ops::Range<usize>)> + use<D> {
     let ends = work.chosen_ends.clone();
     let count = ends.len();
     (0..count).map(move |level| {
@@ -97,7 +117,7 @@ fn levels(work: &Work) -> impl Iterator<Item = (usize, std::ops::Range<usize>)> 
 }
 
 /// Writes the record's own lists.
-fn link(graph: &Graph, slot: Slot, work: &Work) {
+fn link<D>(graph: &Graph, slot: Slot, work: &Work<D>) {
     let store = graph.store();
     let _lock = store.lock(slot);
     for (level, range) in levels(work) {
@@ -110,7 +130,7 @@ fn link(graph: &Graph, slot: Slot, work: &Work) {
 
 /// Writes the links to the record.
 #[inline(always)]
-fn link_back<K: Kernel>(graph: &Graph, view: &View<'_>, slot: Slot, work: &mut Work) {
+fn link_back<K: Kernel>(graph: &Graph, view: &View<'_>, slot: Slot, work: &mut Work<K::Distance>) {
     for (level, range) in levels(work) {
         for at in range {
             let neighbour = work.chosen[at];
@@ -128,7 +148,7 @@ pub(crate) fn connect<K: Kernel>(
     to: Slot,
     level: usize,
     unless_present: bool,
-    work: &mut Work,
+    work: &mut Work<K::Distance>,
 ) {
     let store = graph.store();
     let _lock = store.lock(from);
@@ -142,13 +162,28 @@ pub(crate) fn connect<K: Kernel>(
         let Work { pruning, hop, .. } = work;
         let query: Query<'_> = view.query_of(from);
         pruning.candidates.clear();
-        pruning.candidates.push(Near { distance: view.distance::<K>(query, to), slot: to });
-        let count = hop.all_now::<K>(view, query, links);
-        for at in 0..count {
-            pruning.candidates.push(Near { distance: hop.distances[at], slot: hop.slots[at] });
+        pruning.candidates.push(Near { distance: distance_to::<K>(view, to, from), slot: to });
+        if K::CANCELS {
+            for other in links.iter() {
+                pruning.candidates.push(Near { distance: distance_to::<K>(view, other, from), slot: other });
+            }
+        } else {
+            let count = hop.all_now::<K>(view, query, links);
+            for at in 0..count {
+                pruning.candidates.push(Near { distance: hop.distances[at], slot: hop.slots[at] });
+            }
         }
         pruning.select_links::<K>(view, links.capacity());
+        if view.is_cancelled::<K>() {
+            return; // chosen by distances that mean nothing
+        }
         links.replace(pruning.links.iter().copied());
     }
     store.dirty().mark(from);
+}
+
+/// Distance as hnswlib measures it here: a host's function need not be symmetric.
+#[inline(always)]
+fn distance_to<K: Kernel>(view: &View<'_>, slot: Slot, to: Slot) -> K::Distance {
+    view.distance::<K>(view.query_of(slot), to)
 }

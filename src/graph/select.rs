@@ -1,27 +1,27 @@
 //! The choice of neighbours (Malkov and Yashunin 2018, algorithm 4; hnswalg.h `getNeighborsByHeuristic2`).
 
-use crate::distance::Kernel;
+use crate::distance::kernel::{Distance, Kernel};
 use crate::search::heap::{Heap, Near};
 use crate::store::view::View;
 use crate::store::Slot;
 
 /// Buffers of a selection.
 #[derive(Default)]
-pub(crate) struct Pruning {
+pub(crate) struct Pruning<D> {
     /// Candidates in, chosen ones out.
-    pub(crate) candidates: Heap,
-    sorted: Vec<Near>,
+    pub(crate) candidates: Heap<D>,
+    sorted: Vec<Near<D>>,
     kept: Vec<Slot>,
-    kept_near: Vec<Near>,
+    kept_near: Vec<Near<D>>,
     /// The chosen ones as a list holds them, farthest first.
     pub(crate) links: Vec<Slot>,
 }
 
-impl Pruning {
+impl<D: Distance> Pruning<D> {
     /// Reduces `heap` to at most `m` candidates: nearest first, one is kept if no kept one is nearer to it than the
     /// point they are candidates for. Fewer than `m` candidates are left as they are.
     #[inline(always)]
-    pub(crate) fn select_from<K: Kernel>(&mut self, view: &View<'_>, heap: &mut Heap, m: usize) {
+    pub(crate) fn select_from<K: Kernel<Distance = D>>(&mut self, view: &View<'_>, heap: &mut Heap<D>, m: usize) {
         if heap.len() < m {
             return;
         }
@@ -29,7 +29,7 @@ impl Pruning {
         sorted.clear();
         sorted.extend_from_slice(heap.items());
         // hnswlib's second heap orders whole pairs: nearest first, of equal ones the larger id.
-        sorted.sort_unstable_by(|a, b| a.distance.total_cmp(&b.distance).then_with(|| b.slot.id().cmp(&a.slot.id())));
+        sorted.sort_unstable_by(|a, b| a.distance.order(&b.distance).then_with(|| b.slot.id().cmp(&a.slot.id())));
         kept.clear();
         kept_near.clear();
         for near in sorted.iter() {
@@ -49,7 +49,7 @@ impl Pruning {
 
     /// Selects from `candidates` and leaves the result in `links`, farthest first.
     #[inline(always)]
-    pub(crate) fn select_links<K: Kernel>(&mut self, view: &View<'_>, m: usize) {
+    pub(crate) fn select_links<K: Kernel<Distance = D>>(&mut self, view: &View<'_>, m: usize) {
         let mut candidates = std::mem::take(&mut self.candidates);
         self.select_from::<K>(view, &mut candidates, m);
         self.links.clear();
@@ -60,12 +60,21 @@ impl Pruning {
     }
 }
 
-/// Whether one of `kept` is nearer to the candidate than the candidate is to its point. A plain loop: a closure would
-/// be compiled without the instruction set.
+/// Whether one of `kept` is nearer to the candidate than the candidate is to its point. Plain loops: a closure would be
+/// compiled without the instruction set.
 #[inline(always)]
-fn any_nearer<K: Kernel>(view: &View<'_>, candidate: Near, kept: &[Slot]) -> bool {
+fn any_nearer<K: Kernel>(view: &View<'_>, candidate: Near<K::Distance>, kept: &[Slot]) -> bool {
+    if K::CANCELS {
+        // One at a time and in hnswlib's order of arguments: a host's function may be slow and asymmetric.
+        for near in kept {
+            if view.distance::<K>(view.query_of(*near), candidate.slot) < candidate.distance {
+                return true;
+            }
+        }
+        return false;
+    }
     let query = view.query_of(candidate.slot);
-    let mut distances = [0.0; 4];
+    let mut distances = [K::Distance::default(); 4];
     for four in kept.chunks(4) {
         view.distances::<K>(query, four, &mut distances[..four.len()]);
         for distance in &distances[..four.len()] {

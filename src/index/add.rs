@@ -5,10 +5,12 @@ use std::sync::Mutex;
 
 use super::remove::absent;
 use super::Index;
+use crate::distance::kernel::Ruler;
 use crate::distance::normalise;
 use crate::error::{invalid, Error, Result};
 use crate::params::{Metric, MAX_RECORDS};
-use crate::search::scratch::{AlignedVector, Scratch};
+use crate::search::scratch::Scratch;
+use crate::store::data::Data;
 use crate::store::view::View;
 use crate::store::Slot;
 use crate::sync::lock;
@@ -66,7 +68,7 @@ impl Index {
     }
 
     fn add_rows(&self, vectors: &[f32], labels: &[u64], mode: AddMode, rows: &Rows, outcome: &Mutex<Outcome<'_>>) {
-        self.scratches.with(self.store(), |scratch| {
+        self.core.with_scratch(|scratch| {
             while let Some(row) = rows.take(labels.len()) {
                 let vector = &vectors[row * self.dim()..(row + 1) * self.dim()];
                 let result = self.add_one(vector, labels[row], mode, scratch);
@@ -85,7 +87,7 @@ impl Index {
             return Err(invalid("the length of the vector is beyond the range of floats"));
         }
         let labels = self.labels()?;
-        let _change = self.change();
+        let _change = self.core.change();
         let _label = labels.lock(label);
         // What could fail for lack of memory fails here, before anything is changed.
         scratch.work.reserve_ahead(self.store())?;
@@ -120,41 +122,54 @@ impl Index {
     }
 
     /// Copies a vector to where it is worked with, normalised if the metric wants that; returns its length.
-    pub(super) fn prepare(&self, vector: &[f32], to: &mut AlignedVector) -> f32 {
+    pub(super) fn prepare(&self, vector: &[f32], to: &mut Data) -> f32 {
         if self.metric == Metric::Cosine {
-            return normalise(vector, to.get_mut());
+            return normalise(vector, to.floats_mut());
         }
-        to.get_mut().copy_from_slice(vector);
+        to.floats_mut().copy_from_slice(vector);
         1.0
     }
 
+    /// What distances are measured with.
+    #[inline(always)]
+    pub(super) fn ruler(&self) -> Ruler<'_> {
+        Ruler::floats(self.dim())
+    }
+
     fn insert(&self, label: u64, length: f32, scratch: &mut Scratch) -> Result<()> {
+        self.check_capacity()?;
         let Scratch { cell, work, vector, .. } = scratch;
-        let slot = self.claim(vector.get(), length, label)?;
         work.deletions = self.has_deletions();
-        let view = View::open(self.store(), cell);
-        self.engine.insert(&self.graph, &view, slot, work)
+        work.ef_construction = self.ef_construction;
+        let level = self.core.graph().draw_level();
+        let view = View::open(self.store(), cell, self.ruler());
+        let mut claim = || self.claim(level, vector.bytes(), length, label);
+        self.engine.insert(self.core.graph(), &view, view.query(vector.bytes()), level, &mut claim, work)
+    }
+
+    /// The capacity for one more record, raised where the index grows on demand.
+    fn check_capacity(&self) -> Result<usize> {
+        let (count, capacity) = (self.core.count(), self.capacity());
+        if count < capacity {
+            return Ok(capacity);
+        }
+        if !self.grows {
+            return Err(Error::Full(format!("all {capacity} places are taken").into()));
+        }
+        let capacity = (capacity + (capacity / 2).max(1024)).min(MAX_RECORDS);
+        if count >= capacity {
+            return Err(Error::Full(format!("an index holds {MAX_RECORDS} records").into()));
+        }
+        Ok(capacity)
     }
 
     /// A new record, complete but for its links: everything that can fail happens before it exists.
-    fn claim(&self, vector: &[f32], length: f32, label: u64) -> Result<Slot> {
-        let _claiming = lock(&self.claiming);
-        let count = self.count();
-        let mut capacity = self.capacity();
-        if count >= capacity {
-            if !self.grows {
-                return Err(Error::Full(format!("all {capacity} places are taken").into()));
-            }
-            capacity = (capacity + (capacity / 2).max(1024)).min(MAX_RECORDS);
-            if count >= capacity {
-                return Err(Error::Full(format!("an index holds {MAX_RECORDS} records").into()));
-            }
-        }
-        // Memory is committed a quarter at a time, and never beyond the capacity; where that is too much, for one.
-        let room = (count + 1).max(count + count / 4).max(256).min(capacity);
-        self.store().make_room(room).or_else(|_| self.store().make_room(count + 1))?;
+    fn claim(&self, level: usize, vector: &[u8], length: f32, label: u64) -> Result<Slot> {
+        let _claiming = self.core.claiming();
+        let capacity = self.check_capacity()?;
+        self.core.make_room_for_one(capacity)?;
         self.labels.reserve(1)?;
-        let slot = self.graph.claim(vector, length, label)?;
+        let slot = self.core.graph().claim(level, vector, length, label)?;
         self.labels.insert(label, slot);
         self.capacity.store(capacity, Ordering::Relaxed);
         Ok(slot)
@@ -163,14 +178,14 @@ impl Index {
     /// Gives a record a new vector (and label), brings it back to life if it was deleted, and relinks it.
     fn update(&self, slot: Slot, label: u64, length: f32, revive: bool, scratch: &mut Scratch) -> Result<()> {
         let Scratch { cell, work, vector, .. } = scratch;
-        self.store().rewrite(slot, vector.get(), length, label);
+        self.core.rewrite(slot, vector.bytes(), length, label, revive);
         if revive {
-            self.store().set_deleted(slot, false);
             self.deleted.fetch_sub(1, Ordering::Release);
         }
         work.deletions = self.has_deletions();
-        let view = View::open(self.store(), cell);
-        self.engine.update(&self.graph, &view, slot, work)
+        work.ef_construction = self.ef_construction;
+        let view = View::open(self.store(), cell, self.ruler());
+        self.engine.update(self.core.graph(), &view, slot, &mut || true, work)
     }
 }
 

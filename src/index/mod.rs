@@ -6,6 +6,8 @@
 //! at a time (`claiming`). Order of locks: gate, label, claiming or vacant slots or label map, `raising`, a record.
 
 mod add;
+pub(crate) mod bare;
+pub(crate) mod core;
 mod facts;
 mod query;
 mod remove;
@@ -14,30 +16,29 @@ mod stats;
 mod tests;
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::Mutex;
 
 use crate::error::{invalid, Error, Result};
 use crate::graph::level::LevelGenerator;
 use crate::graph::Graph;
 use crate::params::{Metric, Params, MAX_RECORDS};
-use crate::persist::directory::Directory;
 use crate::search::engine::Engine;
-use crate::search::scratch::Scratches;
 use crate::store::labels::Labels;
 use crate::store::layout::Layout;
 use crate::store::Store;
-use crate::sync::{lock, prepare_fences};
+
+use self::core::{Core, Stated};
 
 pub use add::AddMode;
 pub use stats::Stats;
 
 /// An HNSW index.
 pub struct Index {
-    graph: Graph,
+    core: Core,
     labels: Labels,
     metric: Metric,
     engine: Engine,
-    scratches: Scratches,
+    ef_construction: usize,
     /// Records that fit; an index that grows on demand raises it by itself.
     capacity: AtomicUsize,
     grows: bool,
@@ -49,14 +50,12 @@ pub struct Index {
     /// Whether label map, deleted count and vacant slots are built: see `facts`.
     ready: AtomicBool,
     getting_ready: Mutex<()>,
-    gate: RwLock<()>,
-    claiming: Mutex<()>,
-    directory: Mutex<Option<Directory>>,
 }
 
 /// What an index is made of besides its graph.
 pub(crate) struct Traits {
     pub(crate) metric: Metric,
+    pub(crate) ef_construction: usize,
     /// 0: grows on demand.
     pub(crate) max_elements: usize,
     pub(crate) allow_replace_deleted: bool,
@@ -68,11 +67,12 @@ impl Index {
     /// An empty index in memory. `params` are checked, and zeros in them stand for defaults.
     pub fn new(params: &Params) -> Result<Self> {
         let p = params.validated()?;
-        let layout = Layout::aligned(p.dim, p.m);
+        let layout = Layout::aligned(4 * p.dim, p.m);
         let store = Store::new(layout, p.metric == Metric::Cosine, p.max_elements)?;
-        let graph = Graph::new(store, p.m, p.ef_construction, LevelGenerator::new(p.seed, p.m));
+        let graph = Graph::new(store, p.m, LevelGenerator::new(p.seed, p.m));
         let traits = Traits {
             metric: p.metric,
+            ef_construction: p.ef_construction,
             max_elements: p.max_elements,
             allow_replace_deleted: p.allow_replace_deleted,
             read_only: false,
@@ -85,13 +85,12 @@ impl Index {
 
     /// An index over a graph that exists; label map and the like are built when they are first needed.
     pub(crate) fn from_graph(graph: Graph, traits: Traits, capacity: usize) -> Self {
-        prepare_fences();
         Self {
-            graph,
+            core: Core::new(graph),
             labels: Labels::new(),
             metric: traits.metric,
             engine: Engine::choose(traits.metric != Metric::L2),
-            scratches: Scratches::new(),
+            ef_construction: traits.ef_construction,
             capacity: AtomicUsize::new(capacity),
             grows: traits.max_elements == 0,
             ef: AtomicUsize::new(10),
@@ -101,33 +100,21 @@ impl Index {
             mapped: traits.mapped,
             ready: AtomicBool::new(false),
             getting_ready: Mutex::new(()),
-            gate: RwLock::new(()),
-            claiming: Mutex::new(()),
-            directory: Mutex::new(None),
         }
     }
 
-    pub(crate) fn graph(&self) -> &Graph {
-        &self.graph
+    pub(crate) fn core(&self) -> &Core {
+        &self.core
     }
 
-    pub(crate) fn store(&self) -> &Store {
-        self.graph.store()
+    fn store(&self) -> &Store {
+        self.core.store()
     }
 
-    /// Where the index persists.
-    pub(crate) fn directory(&self) -> &Mutex<Option<Directory>> {
-        &self.directory
-    }
-
-    /// Keeps records from standing still elsewhere while the caller changes some.
-    fn change(&self) -> RwLockReadGuard<'_, ()> {
-        self.gate.read().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Waits until nobody changes records, and keeps everybody from it.
-    pub(crate) fn stand_still(&self) -> RwLockWriteGuard<'_, ()> {
-        self.gate.write().unwrap_or_else(PoisonError::into_inner)
+    /// What files state of this index.
+    pub(crate) fn stated(&self) -> Stated {
+        let mult = self.core.graph().level_scale();
+        Stated { max_elements: self.capacity(), ef_construction: self.ef_construction, mult }
     }
 
     /// Refuses when the index is for reading only.
@@ -150,7 +137,7 @@ impl Index {
 
     /// Floats per vector.
     pub fn dim(&self) -> usize {
-        self.store().layout().dim
+        self.store().layout().dim()
     }
 
     /// How distance is measured.
@@ -161,7 +148,7 @@ impl Index {
     /// Sets the capacity. Records do not move; queries do not wait, insertions only for the moment.
     pub fn resize(&self, max_elements: usize) -> Result<()> {
         self.check_writable()?;
-        let _claiming = lock(&self.claiming);
+        let _claiming = self.core.claiming();
         let count = self.count();
         if max_elements < count {
             return Err(invalid(format!("max_elements {max_elements} is less than the {count} records there are")));

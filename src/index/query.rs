@@ -7,8 +7,9 @@ use super::add::check_finite;
 use super::remove::absent;
 use super::Index;
 use crate::error::{invalid, Error, Result};
+use crate::search::filter::Accept;
 use crate::search::query::Ask;
-use crate::search::scratch::Scratch;
+use crate::search::scratch::{Hit, Scratch};
 use crate::store::view::View;
 use crate::sync::lock;
 
@@ -23,7 +24,8 @@ struct Outputs<'a> {
 }
 
 impl Index {
-    /// The `k` nearest of each query. `ef` 0: the index's; `threads` 0: all cores. Rows of `out_labels` and
+    /// The `k` nearest of each query among the records that `accept` accepts; it returns None to end the call. `ef` 0: the
+    /// index's; `threads` 0: all cores, but the calling one alone with `accept`. Rows of `out_labels` and
     /// `out_distances` hold k entries, the unused tail u64::MAX and infinity. On failure outputs may be partly written.
     #[allow(clippy::too_many_arguments, reason = "the C call, with slices")]
     pub fn query(
@@ -32,6 +34,7 @@ impl Index {
         k: usize,
         ef: usize,
         threads: usize,
+        accept: Option<&Accept<'_>>,
         out_labels: &mut [u64],
         out_distances: Option<&mut [f32]>,
         out_counts: Option<&mut [usize]>,
@@ -51,16 +54,20 @@ impl Index {
             check_finite(vector).map_err(|e| e.context(format_args!("query {row}")))?;
         }
         let ef = if ef == 0 { self.ef.load(Ordering::Relaxed) } else { ef };
-        let ask = Ask { k, ef: ef.max(k) };
+        let ask = Ask::nearest(k, ef);
         let outputs = Outputs { labels: out_labels, distances: out_distances, counts: out_counts };
+        if accept.is_some() {
+            // The host is asked on its own thread.
+            return self.query_alone(queries, Ask { accept, ..ask }, outputs);
+        }
         match threads_for(threads, count, QUERIES_PER_THREAD) {
             1 => self.query_alone(queries, ask, outputs),
-            threads => self.query_together(queries, ask, outputs, threads),
+            threads => self.query_together(queries, k, ask.ef, outputs, threads),
         }
     }
 
-    fn query_alone(&self, queries: &[f32], ask: Ask, mut outputs: Outputs<'_>) -> Result<()> {
-        self.scratches.with(self.store(), |scratch| {
+    fn query_alone(&self, queries: &[f32], ask: Ask<'_>, mut outputs: Outputs<'_>) -> Result<()> {
+        self.core.with_scratch(|scratch| {
             for (row, query) in queries.chunks_exact(self.dim()).enumerate() {
                 self.query_one(query, ask, scratch)?;
                 outputs.row(row, ask.k, &scratch.work.results);
@@ -69,17 +76,17 @@ impl Index {
         })
     }
 
-    fn query_together(&self, queries: &[f32], ask: Ask, outputs: Outputs<'_>, threads: usize) -> Result<()> {
+    fn query_together(&self, queries: &[f32], k: usize, ef: usize, outputs: Outputs<'_>, threads: usize) -> Result<()> {
         let (dim, count) = (self.dim(), queries.len() / self.dim());
         let (next, outputs, failure) = (AtomicUsize::new(0), Mutex::new(outputs), Mutex::new(None::<Error>));
         on_threads(threads, &|| {
-            self.scratches.with(self.store(), |scratch| loop {
+            self.core.with_scratch(|scratch| loop {
                 let row = next.fetch_add(1, Ordering::Relaxed);
                 if row >= count {
                     break;
                 }
-                match self.query_one(&queries[row * dim..(row + 1) * dim], ask, scratch) {
-                    Ok(()) => lock(&outputs).row(row, ask.k, &scratch.work.results),
+                match self.query_one(&queries[row * dim..(row + 1) * dim], Ask::nearest(k, ef), scratch) {
+                    Ok(()) => lock(&outputs).row(row, k, &scratch.work.results),
                     Err(error) => {
                         lock(&failure).get_or_insert(error);
                         break;
@@ -91,14 +98,14 @@ impl Index {
         failed.map_or(Ok(()), Err)
     }
 
-    fn query_one(&self, query: &[f32], ask: Ask, scratch: &mut Scratch) -> Result<()> {
+    fn query_one(&self, query: &[f32], ask: Ask<'_>, scratch: &mut Scratch) -> Result<()> {
         self.prepare(query, &mut scratch.vector);
         // Read before the session opens: a record that is replaced meanwhile counts as deleted until it is complete.
         scratch.work.deletions = self.has_deletions();
         let Scratch { cell, work, vector, .. } = scratch;
-        let entry = self.graph.entry();
-        let view = View::open(self.store(), cell);
-        self.engine.query(&view, view.query(vector.get()), entry, ask, work)
+        let entry = self.core.graph().entry();
+        let view = View::open(self.store(), cell, self.ruler());
+        self.engine.query(&view, view.query(vector.bytes()), entry, ask, work)
     }
 
     /// Copies the vectors of `labels` to `out`, as they were added.
@@ -112,7 +119,7 @@ impl Index {
             map.with_slot(*label, |slot| {
                 let slot = slot.filter(|slot| !self.store().is_deleted(*slot));
                 let slot = slot.ok_or_else(|| absent(*label))?;
-                self.store().copy_vector(slot, out);
+                self.store().copy_floats(slot, out);
                 if self.store().has_lengths() {
                     let length = self.store().length(slot);
                     out.iter_mut().for_each(|x| *x *= length);
@@ -125,17 +132,17 @@ impl Index {
 }
 
 impl Outputs<'_> {
-    fn row(&mut self, row: usize, k: usize, results: &[(f32, u64)]) {
+    fn row(&mut self, row: usize, k: usize, results: &[Hit<f32>]) {
         let labels = &mut self.labels[row * k..(row + 1) * k];
         labels.fill(u64::MAX);
-        for (to, (_, label)) in labels.iter_mut().zip(results) {
-            *to = *label;
+        for (to, hit) in labels.iter_mut().zip(results) {
+            *to = hit.label;
         }
         if let Some(distances) = &mut self.distances {
             let distances = &mut distances[row * k..(row + 1) * k];
             distances.fill(f32::INFINITY);
-            for (to, (distance, _)) in distances.iter_mut().zip(results) {
-                *to = *distance;
+            for (to, hit) in distances.iter_mut().zip(results) {
+                *to = hit.distance;
             }
         }
         if let Some(counts) = &mut self.counts {

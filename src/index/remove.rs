@@ -10,7 +10,7 @@ impl Index {
     pub fn mark_deleted(&self, label: u64) -> Result<()> {
         self.check_writable()?;
         let labels = self.labels()?;
-        let _change = self.change();
+        let _change = self.core.change();
         let _label = labels.lock(label);
         labels.with_slot(label, |slot| {
             let slot = slot.ok_or_else(|| absent(label))?;
@@ -31,7 +31,7 @@ impl Index {
     pub fn unmark_deleted(&self, label: u64) -> Result<()> {
         self.check_writable()?;
         let labels = self.labels()?;
-        let _change = self.change();
+        let _change = self.core.change();
         let _label = labels.lock(label);
         labels.with_slot(label, |slot| {
             let slot = slot.ok_or_else(|| absent(label))?;

@@ -15,7 +15,7 @@ fn add(index: &Index, vectors: &[f32], labels: &[u64]) -> Result<(), Error> {
 fn search(index: &Index, query: &[f32], k: usize, ef: usize) -> Vec<(u64, f32)> {
     let rows = query.len() / index.dim();
     let (mut labels, mut distances, mut counts) = (vec![0; rows * k], vec![0.0; rows * k], vec![0; rows]);
-    index.query(query, k, ef, 1, &mut labels, Some(&mut distances), Some(&mut counts)).unwrap();
+    index.query(query, k, ef, 1, None, &mut labels, Some(&mut distances), Some(&mut counts)).unwrap();
     assert!(counts.iter().all(|c| *c <= k));
     labels.into_iter().zip(distances).collect()
 }

@@ -10,7 +10,7 @@ use super::lists::{self, Offsets};
 use super::storage::{OsStorage, Storage, StorageFile};
 use super::write::{append_record, header, length_bytes, packed};
 use crate::error::{invalid, Result};
-use crate::index::Index;
+use crate::index::core::{Core, Stated};
 use crate::store::layout::Layout;
 use crate::store::{Slot, Store};
 use crate::sync::lock;
@@ -44,36 +44,39 @@ pub struct Persisted {
     pub bytes: u64,
 }
 
-/// Makes `path` the directory of an index that is empty and has none.
-pub fn create_directory(index: &Index, path: &Path) -> Result<()> {
-    let directory = Directory::create(Box::new(OsStorage), path, index)?;
-    index.store().dirty().enable();
-    *lock(index.directory()) = Some(directory);
+/// Makes `path` the directory of an index; with `replace`, in place of one that is there.
+pub(crate) fn create_directory(core: &Core, stated: &Stated, path: &Path, replace: bool) -> Result<()> {
+    let _still = core.stand_still();
+    if replace {
+        FILES.iter().for_each(|name| OsStorage.remove(&path.join(name)));
+    }
+    let directory = Directory::create(Box::new(OsStorage), path, core, stated)?;
+    core.store().dirty().enable();
+    *lock(core.directory()) = Some(directory);
     Ok(())
 }
 
 /// Writes what changed since the last call.
-pub fn persist_dirty(index: &Index) -> Result<Persisted> {
-    index.check_writable()?;
-    let mut directory = lock(index.directory());
+pub(crate) fn persist_dirty(core: &Core, stated: &Stated) -> Result<Persisted> {
+    let mut directory = lock(core.directory());
     let Some(directory) = directory.as_mut() else {
         return Err(invalid("the index has no directory: give persist_path to hnx_init, or load a directory"));
     };
-    directory.persist(index)
+    directory.persist(core, stated)
 }
 
 impl Directory {
     /// Makes the directory of an index that stands still or that nobody shares yet. There must be no index in it;
     /// when it fails there is none afterwards.
-    pub(super) fn create(storage: Box<dyn Storage>, path: &Path, index: &Index) -> Result<Self> {
+    pub(super) fn create(storage: Box<dyn Storage>, path: &Path, core: &Core, stated: &Stated) -> Result<Self> {
         storage.create_dir(path)?;
         for name in FILES {
             if storage.exists(&path.join(name)) {
                 return Err(invalid(format!("{} holds an index already ({name}): load it", path.display())));
             }
         }
-        let mut directory = Self::at(storage, path, packed(index.store()));
-        let made = directory.write_all(index);
+        let mut directory = Self::at(storage, path, packed(core.store()));
+        let made = directory.write_all(core, stated);
         if let Err(error) = made {
             FILES.iter().for_each(|name| directory.storage.remove(&directory.path.join(name)));
             return Err(error);
@@ -103,33 +106,33 @@ impl Directory {
         self
     }
 
-    fn write_all(&mut self, index: &Index) -> Result<()> {
+    fn write_all(&mut self, core: &Core, stated: &Stated) -> Result<()> {
         let mut files = Files::from(|name| {
             let taken = || invalid(format!("{name} came into being meanwhile"));
             self.storage.create(&self.path.join(name))?.ok_or_else(taken)
         })?;
-        self.offsets.extend(index.store());
-        let ids: Vec<u32> = index.store().slots().map(Slot::id).collect();
-        self.write_records(index, &ids, &mut files)?;
-        let header = header(index, self.layout).to_directory_bytes();
+        self.offsets.extend(core.store());
+        let ids: Vec<u32> = core.store().slots().map(Slot::id).collect();
+        self.write_records(core.store(), &ids, &mut files)?;
+        let header = header(core, stated, self.layout).to_directory_bytes();
         self.finish(&mut files, header)?;
         self.storage.sync_dir(&self.path)?;
         self.count = ids.len();
         Ok(())
     }
 
-    fn persist(&mut self, index: &Index) -> Result<Persisted> {
-        let still = index.stand_still();
-        let (store, dirty) = (index.store(), index.store().dirty());
+    fn persist(&mut self, core: &Core, stated: &Stated) -> Result<Persisted> {
+        let still = core.stand_still();
+        let (store, dirty) = (core.store(), core.store().dirty());
         let ids = dirty.ids();
-        let header = header(index, self.layout).to_directory_bytes();
+        let header = header(core, stated, self.layout).to_directory_bytes();
         if ids.is_empty() && header == self.header {
             return Ok(Persisted { generation: self.generation, ..Persisted::default() });
         }
         // A file that is gone is a failure: one made anew would hold the changed records only.
         let mut files = Files::from(|name| self.storage.open(&self.path.join(name)))?;
         self.offsets.extend(store);
-        self.write_records(index, &ids, &mut files)?;
+        self.write_records(store, &ids, &mut files)?;
         dirty.clear();
         let count = store.count();
         // What is copied is copied: adds may go on while the device works.
@@ -147,8 +150,7 @@ impl Directory {
     }
 
     /// Writes the records `ids`, ascending, everything but the header.
-    fn write_records(&self, index: &Index, ids: &[u32], files: &mut Files) -> Result<()> {
-        let store = index.store();
+    fn write_records(&self, store: &Store, ids: &[u32], files: &mut Files) -> Result<()> {
         let (stride, upper_list) = (self.layout.stride as u64, self.layout.upper_list());
         for slot in ids.iter().filter_map(|id| store.slot(*id)) {
             let id = u64::from(slot.id());

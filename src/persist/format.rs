@@ -38,14 +38,14 @@ pub(super) const LISTS_FILE: &str = "link_lists.bin";
 
 /// The header's values.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Header {
-    pub(super) max_elements: usize,
-    pub(super) count: usize,
-    pub(super) layout: Layout,
+pub(crate) struct Header {
+    pub(crate) max_elements: usize,
+    pub(crate) count: usize,
+    pub(crate) layout: Layout,
     /// Entry point and highest level; None when empty.
-    pub(super) entry: Option<(u32, usize)>,
-    pub(super) mult: f64,
-    pub(super) ef_construction: usize,
+    pub(crate) entry: Option<(u32, usize)>,
+    pub(crate) mult: f64,
+    pub(crate) ef_construction: usize,
 }
 
 impl Header {
@@ -76,7 +76,7 @@ impl Header {
     }
 
     /// Reads and checks `header.bin`.
-    pub(super) fn from_directory_bytes(bytes: &[u8], dim: usize) -> Result<Self> {
+    pub(super) fn from_directory_bytes(bytes: &[u8], vector_bytes: usize) -> Result<Self> {
         let Some((version, header)) = bytes.split_first_chunk::<4>() else {
             return Err(corrupt(format!("{HEADER_FILE} has only {} bytes", bytes.len())));
         };
@@ -85,11 +85,11 @@ impl Header {
             let text = format!("{HEADER_FILE}: persistence version {version}, not {PERSISTENCE_VERSION}");
             return Err(Error::Version(text.into()));
         }
-        Self::from_bytes(header, dim)
+        Self::from_bytes(header, vector_bytes)
     }
 
     /// Reads and checks the header. What depends on the rest of the file is checked by the caller.
-    pub(super) fn from_bytes(bytes: &[u8], dim: usize) -> Result<Self> {
+    pub(super) fn from_bytes(bytes: &[u8], vector_bytes: usize) -> Result<Self> {
         let Some(bytes) = bytes.first_chunk::<HEADER>() else {
             return Err(corrupt(format!("the header has only {} of {HEADER} bytes", bytes.len())));
         };
@@ -103,7 +103,7 @@ impl Header {
         if count > MAX_RECORDS as u64 || count > max_elements {
             return Err(corrupt(format!("header: {count} records with a capacity of {max_elements}")));
         }
-        let layout = Layout::from_file(dim, u64_at(56), u64_at(64), u64_at(40), u64_at(32), u64_at(24))?;
+        let layout = Layout::from_file(vector_bytes, u64_at(56), u64_at(64), u64_at(40), u64_at(32), u64_at(24))?;
         if u64_at(72) != u64_at(56) {
             return Err(corrupt(format!("header: M {} is not maxM {}", u64_at(72), u64_at(56))));
         }
@@ -134,14 +134,14 @@ mod tests {
     use super::*;
 
     fn header() -> Header {
-        let layout = Layout::packed(8, 5);
+        let layout = Layout::packed(32, 5);
         Header { max_elements: 10, count: 3, layout, entry: Some((2, 1)), mult: 0.6, ef_construction: 40 }
     }
 
     #[test]
     fn comes_back_and_has_the_documented_offsets() {
         let bytes = header().to_directory_bytes();
-        assert_eq!(Header::from_directory_bytes(&bytes, 8).unwrap(), header());
+        assert_eq!(Header::from_directory_bytes(&bytes, 32).unwrap(), header());
         assert_eq!((bytes[0], bytes[12], bytes[20], bytes[56], bytes[92]), (1, 10, 3, 2, 40));
     }
 
@@ -149,9 +149,9 @@ mod tests {
     fn every_shorter_header_and_wrong_dim_is_refused() {
         let bytes = header().to_directory_bytes();
         for len in 0..bytes.len() {
-            assert!(Header::from_directory_bytes(&bytes[..len], 8).is_err(), "{len}");
+            assert!(Header::from_directory_bytes(&bytes[..len], 32).is_err(), "{len}");
         }
-        assert!(matches!(Header::from_directory_bytes(&bytes, 9), Err(Error::Corrupt(_))));
-        assert!(matches!(Header::from_directory_bytes(&[2; 100], 8), Err(Error::Version(_))));
+        assert!(matches!(Header::from_directory_bytes(&bytes, 36), Err(Error::Corrupt(_))));
+        assert!(matches!(Header::from_directory_bytes(&[2; 100], 32), Err(Error::Version(_))));
     }
 }

@@ -5,6 +5,7 @@
 //! checked here before they are used; links are checked here too unless a fast open is asked for, and again whenever
 //! they are followed (`store`).
 
+mod buffers;
 pub(crate) mod directory;
 mod format;
 mod lists;
@@ -15,6 +16,33 @@ mod storage;
 mod tests;
 mod write;
 
-pub use directory::{create_directory, persist_dirty, Persisted};
+pub(crate) use buffers::{save_buffers, BuffersMut};
+pub(crate) use directory::create_directory as create_core_directory;
+pub(crate) use directory::persist_dirty as persist_core;
+pub use directory::Persisted;
+pub(crate) use open::{adopt_directory, load_buffers, load_graph, Buffers, Opened};
 pub use open::{load, Check, LoadParams};
-pub use write::{save, Format};
+pub(crate) use read::Placement;
+pub(crate) use write::save as save_core;
+pub use write::Format;
+
+use std::path::Path;
+
+use crate::error::Result;
+use crate::index::Index;
+
+/// Makes `path` the directory of an index that is empty and has none.
+pub fn create_directory(index: &Index, path: &Path) -> Result<()> {
+    directory::create_directory(index.core(), &index.stated(), path, false)
+}
+
+/// Writes what changed since the last call to the directory of the index.
+pub fn persist_dirty(index: &Index) -> Result<Persisted> {
+    index.check_writable()?;
+    directory::persist_dirty(index.core(), &index.stated())
+}
+
+/// Writes the whole index to `path`.
+pub fn save(index: &Index, path: &Path, format: Format) -> Result<()> {
+    write::save(index.core(), &index.stated(), path, format)
+}

@@ -8,9 +8,12 @@ use std::path::Path;
 use super::directory::Directory;
 use super::format::{Header, DIRECTORY_HEADER, HEADER, HEADER_FILE, LENGTHS_FILE, LISTS_FILE, RECORDS_FILE};
 use super::lists::Lists;
-use super::read::{Parts, Source};
+use super::read::{Parts, Placement, Source};
 use super::storage::io_error;
+use super::write::Format;
 use crate::error::{corrupt, invalid, out_of_memory, Error, Result};
+use crate::graph::Graph;
+use crate::index::core::Core;
 use crate::index::{Index, Traits};
 use crate::params::{check_dim, Metric, MAX_RECORDS};
 
@@ -62,60 +65,158 @@ pub fn load(path: &Path, params: &LoadParams) -> Result<Index> {
     if params.max_elements > MAX_RECORDS {
         return Err(invalid(format!("max_elements {} is over {MAX_RECORDS}", params.max_elements)));
     }
+    let cosine = params.metric == Metric::Cosine;
+    let opened = load_graph(path, 4 * params.dim, cosine, |header| Placement {
+        needed: match params.max_elements {
+            0 => header.count,
+            wanted => wanted.max(header.count),
+        },
+        mmap: params.mmap,
+        aligned: true,
+        with_lengths: cosine,
+        floats: true,
+        check: params.check,
+    })?;
+    let Opened { graph, header, mapped, .. } = opened;
+    let capacity = match params.max_elements {
+        0 => header.max_elements.max(header.count),
+        wanted => wanted.max(header.count),
+    };
+    let traits = Traits {
+        metric: params.metric,
+        ef_construction: header.ef_construction,
+        max_elements: params.max_elements,
+        allow_replace_deleted: params.allow_replace_deleted,
+        read_only: params.read_only,
+        mapped,
+    };
+    let index = Index::from_graph(graph, traits, capacity);
+    if !mapped {
+        index.get_ready()?;
+    }
+    if opened.format == Format::ChromaDirectory && !params.read_only {
+        adopt_directory(index.core(), path, header);
+    }
+    Ok(index)
+}
+
+/// A graph from a file, and what the file said beside it.
+pub(crate) struct Opened<G = Graph> {
+    pub(crate) graph: G,
+    pub(crate) header: Header,
+    pub(crate) mapped: bool,
+    pub(crate) format: Format,
+}
+
+impl Opened {
+    /// The graph apart from the rest.
+    pub(crate) fn take_graph(self) -> (Graph, Opened<()>) {
+        let Self { graph, header, mapped, format } = self;
+        (graph, Opened { graph: (), header, mapped, format })
+    }
+}
+
+/// Opens the graph at `path`, put into memory as `place` wants it. `lengths`: they are needed.
+pub(crate) fn load_graph(
+    path: &Path,
+    vector_bytes: usize,
+    lengths: bool,
+    place: impl FnOnce(&Header) -> Placement,
+) -> Result<Opened> {
     let kind = path.metadata().map_err(|e| io_error("open", path, &e))?;
     if kind.is_dir() {
-        return load_directory(path, params);
+        return load_directory(path, vector_bytes, lengths, place);
     }
     if !kind.is_file() {
         return Err(invalid(format!("{} is neither a file nor a directory", path.display())));
     }
-    load_file(path, params)
+    load_file(path, vector_bytes, place)
 }
 
-fn load_file(path: &Path, params: &LoadParams) -> Result<Index> {
+/// Has an index that was opened from a directory persist there.
+pub(crate) fn adopt_directory(core: &Core, path: &Path, header: Header) {
+    core.store().dirty().enable();
+    let directory = Directory::existing(path, header.layout, core.store()).with_header(header);
+    *crate::sync::lock(core.directory()) = Some(directory);
+}
+
+fn load_file(path: &Path, vector_bytes: usize, place: impl FnOnce(&Header) -> Placement) -> Result<Opened> {
     let file = Input::open(path)?;
-    let header = Header::from_bytes(&file.read(0, HEADER.min(file.len))?, params.dim)?;
+    let header = Header::from_bytes(&file.read(0, HEADER.min(file.len))?, vector_bytes)?;
     let records_end = records_end(&header, HEADER, file.len)?;
     // The formats differ by the lengths between records and lists: the one that uses up the file is the one.
     let lengths_end = records_end + 4 * header.count;
-    let (lengths, lists) = match file.lists(records_end, &header, true) {
-        Ok(lists) => (None, lists),
+    let (format, lengths, lists) = match file.lists(records_end, &header, true) {
+        Ok(lists) => (Format::Hnswlib, None, lists),
         Err(as_hnswlib) if lengths_end <= file.len => {
             let lists = file.lists(lengths_end, &header, true).map_err(|as_chroma| {
                 let hint = format!("not an index of hnswlib ({as_hnswlib}), nor of Chroma ({as_chroma})");
                 corrupt(hint).context(path.display())
             })?;
-            (Some(file.read(records_end, 4 * header.count)?), lists)
+            (Format::Chroma, Some(file.read(records_end, 4 * header.count)?), lists)
         }
         Err(error) => return Err(error),
     };
-    let source = Source { file: &file.file, offset: HEADER };
-    Parts { header, source, lengths: lengths.as_deref(), lists: &lists }.into_index(params)
+    let source = Source::File(&file.file, HEADER);
+    let (graph, mapped) = Parts { header, source, lengths, lists }.into_graph(&place(&header))?;
+    Ok(Opened { graph, header, mapped, format })
 }
 
-fn load_directory(path: &Path, params: &LoadParams) -> Result<Index> {
+fn load_directory(
+    path: &Path,
+    vector_bytes: usize,
+    with_lengths: bool,
+    place: impl FnOnce(&Header) -> Placement,
+) -> Result<Opened> {
     let open = |name: &str| Input::open(&path.join(name));
     let header = open(HEADER_FILE)?;
-    let header = Header::from_directory_bytes(&header.read(0, DIRECTORY_HEADER.min(header.len))?, params.dim)?;
+    let header = Header::from_directory_bytes(&header.read(0, DIRECTORY_HEADER.min(header.len))?, vector_bytes)?;
     let (records, lengths, lists) = (open(RECORDS_FILE)?, open(LENGTHS_FILE)?, open(LISTS_FILE)?);
     records_end(&header, 0, records.len).map_err(|e| e.context(RECORDS_FILE))?;
-    let lengths = if params.metric == Metric::Cosine {
-        if lengths.len / 4 < header.count {
-            return Err(corrupt(format!("{LENGTHS_FILE}: {} bytes for {} lengths", lengths.len, header.count)));
-        }
-        Some(lengths.read(0, 4 * header.count)?)
-    } else {
-        None
+    let lengths = match with_lengths {
+        true => Some(lengths.read(0, lengths_bytes(&header, lengths.len)?)?),
+        false => None,
     };
     let lists = lists.lists(0, &header, false)?;
-    let source = Source { file: &records.file, offset: 0 };
-    let index = Parts { header, source, lengths: lengths.as_deref(), lists: &lists }.into_index(params)?;
-    if !params.read_only {
-        index.store().dirty().enable();
-        let directory = Directory::existing(path, header.layout, index.store()).with_header(header);
-        *crate::sync::lock(index.directory()) = Some(directory);
+    let source = Source::File(&records.file, 0);
+    let (graph, mapped) = Parts { header, source, lengths, lists }.into_graph(&place(&header))?;
+    Ok(Opened { graph, header, mapped, format: Format::ChromaDirectory })
+}
+
+/// The contents of a directory's files, in memory.
+pub(crate) struct Buffers<'a> {
+    pub(crate) header: &'a [u8],
+    pub(crate) records: &'a [u8],
+    pub(crate) lengths: &'a [u8],
+    pub(crate) lists: &'a [u8],
+}
+
+/// As [`load_graph`] of a directory, from memory.
+pub(crate) fn load_buffers(
+    buffers: &Buffers<'_>,
+    vector_bytes: usize,
+    with_lengths: bool,
+    place: impl FnOnce(&Header) -> Placement,
+) -> Result<Opened> {
+    let header = Header::from_directory_bytes(buffers.header, vector_bytes)?;
+    records_end(&header, 0, buffers.records.len()).map_err(|e| e.context(RECORDS_FILE))?;
+    let lengths = match with_lengths {
+        true => Some(buffers.lengths[..lengths_bytes(&header, buffers.lengths.len())?].to_vec()),
+        false => None,
+    };
+    let upper_list = header.layout.upper_list();
+    let lists = Lists::read(buffers.lists, buffers.lists.len() as u64, header.count, upper_list, false)?;
+    let source = Source::Bytes(buffers.records);
+    let (graph, mapped) = Parts { header, source, lengths, lists }.into_graph(&place(&header))?;
+    Ok(Opened { graph, header, mapped, format: Format::ChromaDirectory })
+}
+
+/// Bytes of the lengths, which must be there.
+fn lengths_bytes(header: &Header, len: usize) -> Result<usize> {
+    if len / 4 < header.count {
+        return Err(corrupt(format!("{LENGTHS_FILE}: {len} bytes for {} lengths", header.count)));
     }
-    Ok(index)
+    Ok(4 * header.count)
 }
 
 /// Where the records end, which must be inside the file.
@@ -166,18 +267,5 @@ impl Input {
 
     fn failure(&self, error: &io::Error) -> Error {
         Error::Io(format!("cannot read {}: {error}", self.path.display()).into())
-    }
-}
-
-impl Traits {
-    /// Of an index opened with `params`.
-    pub(super) fn of(params: &LoadParams, mapped: bool) -> Self {
-        Self {
-            metric: params.metric,
-            max_elements: params.max_elements,
-            allow_replace_deleted: params.allow_replace_deleted,
-            read_only: params.read_only,
-            mapped,
-        }
     }
 }

@@ -1,87 +1,126 @@
-//! From the checked parts of a file to an index.
+//! From the checked parts of a file to a graph.
 
 use std::fs::File;
 use std::os::unix::fs::FileExt;
 
 use super::format::Header;
 use super::lists::Lists;
-use super::open::{Check, LoadParams};
+use super::open::Check;
 use crate::error::{corrupt, out_of_memory, Error, Result};
 use crate::graph::level::LevelGenerator;
 use crate::graph::Graph;
-use crate::index::{Index, Traits};
-use crate::params::Metric;
 use crate::store::arena::Arena;
+use crate::store::data::Data;
 use crate::store::layout::{Layout, LIST_HEADER};
-use crate::store::Store;
+use crate::store::{Slot, Store};
 
 /// Bytes read at a time.
 const CHUNK: usize = 1 << 20;
 
-/// Where the records are: a file, and the offset of the first.
-pub(super) struct Source<'a> {
-    pub(super) file: &'a File,
-    pub(super) offset: usize,
+/// Where the records are: a file or memory, and the offset of the first.
+#[derive(Clone, Copy)]
+pub(super) enum Source<'a> {
+    File(&'a File, usize),
+    Bytes(&'a [u8]),
+}
+
+impl Source<'_> {
+    /// Where the records start.
+    fn offset(self) -> usize {
+        match self {
+            Self::File(_, offset) => offset,
+            Self::Bytes(_) => 0,
+        }
+    }
+
+    /// Fills `bytes` from byte `at` of the records on.
+    fn read(self, at: usize, bytes: &mut [u8]) -> Result<()> {
+        match self {
+            Self::File(file, offset) => file
+                .read_exact_at(bytes, (offset + at) as u64)
+                .map_err(|e| Error::Io(format!("cannot read records from byte {} on: {e}", offset + at).into())),
+            Self::Bytes(all) => {
+                let part = all.get(at..at + bytes.len());
+                bytes.copy_from_slice(part.ok_or_else(|| corrupt(format!("records end before byte {at}")))?);
+                Ok(())
+            }
+        }
+    }
 }
 
 /// The parts of a file. Sizes are checked: records are inside the file, lists and lengths are `count`.
 pub(super) struct Parts<'a> {
     pub(super) header: Header,
     pub(super) source: Source<'a>,
-    pub(super) lengths: Option<&'a [u8]>,
-    pub(super) lists: &'a Lists,
+    pub(super) lengths: Option<Vec<u8>>,
+    pub(super) lists: Lists,
+}
+
+/// How a graph is put into memory.
+#[derive(Clone, Copy)]
+pub(crate) struct Placement {
+    /// Records to have address space for.
+    pub(crate) needed: usize,
+    /// Map the records instead of reading them, where that is possible.
+    pub(crate) mmap: bool,
+    /// Read vectors to cache lines; else the records stay as dense as in a file.
+    pub(crate) aligned: bool,
+    /// Whether lengths are kept beside the records.
+    pub(crate) with_lengths: bool,
+    /// Whether vectors are floats, which can be checked to be finite.
+    pub(crate) floats: bool,
+    pub(crate) check: Check,
 }
 
 impl Parts<'_> {
-    /// The index.
-    pub(super) fn into_index(self, params: &LoadParams) -> Result<Index> {
+    /// The graph, and whether its records are mapped.
+    pub(super) fn into_graph(self, place: &Placement) -> Result<(Graph, bool)> {
         let header = self.header;
-        let capacity = match params.max_elements {
-            0 => header.max_elements.max(header.count),
-            wanted => wanted.max(header.count),
+        let layout = Layout { base: self.source.offset(), ..header.layout };
+        let file = match self.source {
+            Source::File(file, _) if place.mmap && layout.usable_in_place() => Some(file),
+            _ => None,
         };
-        let needed = if params.max_elements == 0 { header.count } else { capacity };
-        let layout = Layout { base: self.source.offset, ..header.layout };
-        let mapped = params.mmap && layout.usable_in_place();
-        let mut store = if mapped { self.map(layout, params, needed)? } else { self.copy(params, needed)? };
+        let mut store = match file {
+            Some(file) => self.map(file, layout, place)?,
+            None => self.copy(place)?,
+        };
         for lists in self.lists.iter() {
             store.adopt_record(lists)?;
         }
         self.set_lengths(&store);
         let entry = check_entry(&store, header.entry)?;
-        let deep = params.check == Check::Deep;
-        if deep || params.check == Check::Default && !mapped {
+        let deep = place.check == Check::Deep;
+        if deep || place.check == Check::Default && file.is_none() {
             check_links(&store)?;
         }
-        if deep {
+        if deep && place.floats {
             check_vectors(&store)?;
         }
-        let m = header.layout.max_m;
-        let graph = Graph::new(store, m, header.ef_construction, LevelGenerator::loaded(header.mult));
+        let graph = Graph::new(store, header.layout.max_m, LevelGenerator::loaded(header.mult));
         if let Some((slot, level)) = entry {
             graph.set_entry(slot, level);
         }
-        let index = Index::from_graph(graph, Traits::of(params, mapped), capacity);
-        if !mapped {
-            index.get_ready()?;
-        }
-        Ok(index)
+        Ok((graph, file.is_some()))
     }
 
     /// Records as private pages of the file.
-    fn map(&self, layout: Layout, params: &LoadParams, needed: usize) -> Result<Store> {
-        let block = Arena::reserve(layout.block(needed.max(1))?)?;
-        block.map_file(self.source.file, layout.block(self.header.count)?)?;
-        let store = Store::with_block(layout, block, params.metric == Metric::Cosine, needed)?;
+    fn map(&self, file: &File, layout: Layout, place: &Placement) -> Result<Store> {
+        let block = Arena::reserve(layout.block(place.needed.max(1))?)?;
+        block.map_file(file, layout.block(self.header.count)?)?;
+        let store = Store::with_block(layout, block, place.with_lengths, place.needed)?;
         store.make_room(self.header.count)?;
         Ok(store)
     }
 
-    /// Records read into memory, with their vectors on cache lines.
-    fn copy(&self, params: &LoadParams, needed: usize) -> Result<Store> {
+    /// Records read into memory.
+    fn copy(&self, place: &Placement) -> Result<Store> {
         let from = self.header.layout;
-        let layout = Layout::aligned(from.dim, from.max_m);
-        let mut store = Store::new(layout, params.metric == Metric::Cosine, needed)?;
+        let layout = match place.aligned {
+            true => Layout::aligned(from.vector_bytes, from.max_m),
+            false => Layout::packed_in_memory(from.vector_bytes, from.max_m),
+        };
+        let mut store = Store::new(layout, place.with_lengths, place.needed)?;
         store.make_room(self.header.count)?;
         let at_once = (CHUNK / from.stride).max(1);
         let mut buffer = Vec::new();
@@ -91,9 +130,7 @@ impl Parts<'_> {
         for first in (0..self.header.count).step_by(at_once) {
             let records = at_once.min(self.header.count - first);
             let bytes = &mut buffer[..records * from.stride];
-            let offset = self.source.offset + first * from.stride;
-            let read = self.source.file.read_exact_at(bytes, offset as u64);
-            read.map_err(|e| Error::Io(format!("cannot read records from byte {offset} on: {e}").into()))?;
+            self.source.read(first * from.stride, bytes)?;
             for (at, record) in bytes.chunks_exact(from.stride).enumerate() {
                 store.put_record(first + at, &record[..links], &record[from.vector..from.label + 8]);
             }
@@ -103,7 +140,7 @@ impl Parts<'_> {
 
     /// Lengths from the file; ones where it has none (hnswlib's), because its vectors are all that is known.
     fn set_lengths(&self, store: &Store) {
-        let mut lengths = self.lengths.map(|bytes| bytes.chunks_exact(4));
+        let mut lengths = self.lengths.as_ref().map(|bytes| bytes.chunks_exact(4));
         for slot in store.slots() {
             let bytes = lengths.as_mut().and_then(|all| all.next());
             let length = bytes.map_or(1.0, |b| f32::from_le_bytes([b[0], b[1], b[2], b[3]]));
@@ -112,7 +149,7 @@ impl Parts<'_> {
     }
 }
 
-fn check_entry(store: &Store, entry: Option<(u32, usize)>) -> Result<Option<(crate::store::Slot, usize)>> {
+fn check_entry(store: &Store, entry: Option<(u32, usize)>) -> Result<Option<(Slot, usize)>> {
     let Some((id, level)) = entry else { return Ok(None) };
     match store.slot(id) {
         Some(slot) if store.level(slot) == level => Ok(Some((slot, level))),
@@ -144,11 +181,12 @@ fn check_links(store: &Store) -> Result<()> {
 }
 
 fn check_vectors(store: &Store) -> Result<()> {
-    let mut vector = vec![0.0; store.layout().dim];
+    let mut vector = Data::new(store.layout().vector_bytes);
     for slot in store.slots() {
-        store.copy_vector(slot, &mut vector);
-        if let Some(at) = vector.iter().position(|x| !x.is_finite()) {
-            return Err(corrupt(format!("record {}: value {at} of its vector is {}", slot.id(), vector[at])));
+        store.copy_vector(slot, vector.bytes_mut());
+        let floats = vector.floats();
+        if let Some(at) = floats.iter().position(|x| !x.is_finite()) {
+            return Err(corrupt(format!("record {}: value {at} of its vector is {}", slot.id(), floats[at])));
         }
         let length = store.length(slot);
         if !(length.is_finite() && length >= 0.0) {

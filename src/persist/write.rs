@@ -7,7 +7,7 @@ use super::format::Header;
 use super::lists;
 use super::storage::{OsStorage, Storage, StorageFile};
 use crate::error::{invalid, Result};
-use crate::index::Index;
+use crate::index::core::{Core, Stated};
 use crate::store::layout::{Layout, LIST_HEADER};
 use crate::store::{Slot, Store};
 
@@ -32,27 +32,35 @@ impl Format {
             _ => Err(invalid(format!("format {number} is unknown"))),
         }
     }
+
+    /// The number C uses.
+    pub fn number(self) -> u32 {
+        match self {
+            Self::Hnswlib => 0,
+            Self::Chroma => 1,
+            Self::ChromaDirectory => 2,
+        }
+    }
 }
 
 /// Bytes handed to the system at a time.
 const CHUNK: usize = 1 << 20;
 
 /// The header of an index that stands still, for records in `layout`.
-pub(super) fn header(index: &Index, layout: Layout) -> Header {
-    let graph = index.graph();
+pub(super) fn header(core: &Core, stated: &Stated, layout: Layout) -> Header {
     Header {
-        max_elements: index.capacity().max(index.count()),
-        count: index.count(),
+        max_elements: stated.max_elements.max(core.count()),
+        count: core.count(),
         layout,
-        entry: graph.entry().map(|(slot, level)| (slot.id(), level)),
-        mult: graph.level_scale(),
-        ef_construction: graph.ef_construction(),
+        entry: core.graph().entry().map(|(slot, level)| (slot.id(), level)),
+        mult: stated.mult,
+        ef_construction: stated.ef_construction,
     }
 }
 
 /// The upstream layout of an index's records.
 pub(super) fn packed(store: &Store) -> Layout {
-    Layout::packed(store.layout().dim, store.layout().max_m)
+    Layout::packed(store.layout().vector_bytes, store.layout().max_m)
 }
 
 /// Appends a record in the layout of a file; bytes between its parts are zeros.
@@ -91,26 +99,26 @@ impl Appender {
 }
 
 /// Writes the whole index to `path`.
-pub fn save(index: &Index, path: &Path, format: Format) -> Result<()> {
+pub(crate) fn save(core: &Core, stated: &Stated, path: &Path, format: Format) -> Result<()> {
     if format == Format::ChromaDirectory {
         if OsStorage.exists(path) && !OsStorage.is_empty_dir(path)? {
             return Err(invalid(format!("{} is not empty", path.display())));
         }
-        let _still = index.stand_still();
-        return Directory::create(Box::new(OsStorage), path, index).map(|_| ());
+        let _still = core.stand_still();
+        return Directory::create(Box::new(OsStorage), path, core, stated).map(|_| ());
     }
-    save_file(&OsStorage, index, path, format == Format::Chroma)
+    save_file(&OsStorage, path, |file| write_file(file, core, stated, format == Format::Chroma))
 }
 
 /// Writes beside the place, syncs, renames: what is at `path` stays whole until the new file is.
-fn save_file(storage: &dyn Storage, index: &Index, path: &Path, with_lengths: bool) -> Result<()> {
+fn save_file(storage: &dyn Storage, path: &Path, write: impl FnOnce(Box<dyn StorageFile>) -> Result<()>) -> Result<()> {
     // A symbolic link stays one: its target is replaced.
     let path = path.canonicalize().unwrap_or_else(|_| path.to_path_buf());
     if path.is_dir() || path.file_name().is_none() {
         return Err(invalid(format!("{} is a directory", path.display())));
     }
     let (beside, file) = temporary(storage, &path)?;
-    let written = write_file(file, index, with_lengths).and_then(|()| storage.rename(&beside, &path));
+    let written = write(file).and_then(|()| storage.rename(&beside, &path));
     if written.is_err() {
         storage.remove(&beside);
         return written;
@@ -132,11 +140,11 @@ fn temporary(storage: &dyn Storage, path: &Path) -> Result<(PathBuf, Box<dyn Sto
     Err(invalid("no name is left for a temporary file"))
 }
 
-fn write_file(file: Box<dyn StorageFile>, index: &Index, with_lengths: bool) -> Result<()> {
+fn write_file(file: Box<dyn StorageFile>, core: &Core, stated: &Stated, with_lengths: bool) -> Result<()> {
     let mut out = Appender { file, buffer: Vec::new(), written: 0 };
-    let _still = index.stand_still();
-    let (store, layout) = (index.store(), packed(index.store()));
-    out.buffer.extend_from_slice(&header(index, layout).to_bytes());
+    let _still = core.stand_still();
+    let (store, layout) = (core.store(), packed(core.store()));
+    out.buffer.extend_from_slice(&header(core, stated, layout).to_bytes());
     for slot in store.slots() {
         append_record(store, slot, &layout, &mut out.buffer);
         out.flush_beyond(CHUNK)?;

@@ -1,6 +1,6 @@
 //! The search of the ground level for a query, on an index without deleted records: one sorted pool.
 
-use crate::distance::Kernel;
+use crate::distance::kernel::Kernel;
 use crate::error::Result;
 use crate::search::heap::Near;
 use crate::search::scratch::Work;
@@ -11,9 +11,9 @@ use crate::store::view::{Query, View};
 pub(crate) fn search_ground<K: Kernel>(
     view: &View<'_>,
     query: Query<'_>,
-    start: Near,
+    start: Near<K::Distance>,
     ef: usize,
-    work: &mut Work,
+    work: &mut Work<K::Distance>,
 ) -> Result<()> {
     let Work { visited, hop, pool, .. } = work;
     pool.reset(ef)?;

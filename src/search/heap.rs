@@ -3,22 +3,23 @@
 //! hnswlib orders its heaps by distance alone, so which of several equally distant records is on top depends on how
 //! elements move. `push` and `pop` are `__push_heap` and `__adjust_heap` (GCC 12, stl_heap.h).
 
+use crate::distance::kernel::Distance;
 use crate::store::Slot;
 
 /// A record and its distance.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Near {
-    pub(crate) distance: f32,
+pub(crate) struct Near<D> {
+    pub(crate) distance: D,
     pub(crate) slot: Slot,
 }
 
 /// The farthest on top.
 #[derive(Default)]
-pub(crate) struct Heap {
-    items: Vec<Near>,
+pub(crate) struct Heap<D> {
+    items: Vec<Near<D>>,
 }
 
-impl Heap {
+impl<D: Distance> Heap<D> {
     pub(crate) fn clear(&mut self) {
         self.items.clear();
     }
@@ -34,18 +35,18 @@ impl Heap {
     }
 
     /// Elements in heap order.
-    pub(crate) fn items(&self) -> &[Near] {
+    pub(crate) fn items(&self) -> &[Near<D>] {
         &self.items
     }
 
     #[inline(always)]
-    pub(crate) fn top(&self) -> Option<Near> {
+    pub(crate) fn top(&self) -> Option<Near<D>> {
         self.items.first().copied()
     }
 
     /// Adds an element. When memory runs out it is dropped: a search that loses a candidate still ends well.
     #[inline(always)]
-    pub(crate) fn push(&mut self, item: Near) {
+    pub(crate) fn push(&mut self, item: Near<D>) {
         if self.items.len() == self.items.capacity() && self.items.try_reserve(64.max(self.items.len())).is_err() {
             return;
         }
@@ -56,7 +57,7 @@ impl Heap {
 
     /// Removes the farthest.
     #[inline(always)]
-    pub(crate) fn pop(&mut self) -> Option<Near> {
+    pub(crate) fn pop(&mut self) -> Option<Near<D>> {
         let value = self.items.pop()?;
         let Some(&top) = self.items.first() else { return Some(value) };
         let items = &mut self.items[..];
@@ -79,7 +80,7 @@ impl Heap {
     }
 
     #[inline(always)]
-    fn sift_up(&mut self, mut hole: usize, value: Near) {
+    fn sift_up(&mut self, mut hole: usize, value: Near<D>) {
         let items = &mut self.items[..];
         while hole > 0 {
             let parent = (hole - 1) / 2;

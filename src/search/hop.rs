@@ -3,7 +3,7 @@
 
 use std::sync::atomic::{fence, Ordering};
 
-use crate::distance::Kernel;
+use crate::distance::kernel::{Distance, Kernel};
 use crate::search::visited::Visited;
 use crate::store::links::Links;
 use crate::store::view::{Query, View};
@@ -16,23 +16,23 @@ const AHEAD: usize = 8;
 
 /// The buffers of a hop.
 #[derive(Default)]
-pub(crate) struct Hop {
+pub(crate) struct Hop<D> {
     pub(crate) slots: Vec<Slot>,
-    pub(crate) distances: Vec<f32>,
+    pub(crate) distances: Vec<D>,
 }
 
-impl Hop {
+impl<D: Distance> Hop<D> {
     /// Makes room for lists of `links` links.
     pub(crate) fn reserve(&mut self, links: usize) {
         if self.distances.len() < links {
-            self.distances.resize(links, 0.0);
+            self.distances.resize(links, D::default());
             self.slots.resize(links, Slot::FIRST);
         }
     }
 
     /// Fills the buffers with the unseen neighbours in `links`, in their order, and their distances.
     #[inline(always)]
-    pub(crate) fn expand<K: Kernel>(
+    pub(crate) fn expand<K: Kernel<Distance = D>>(
         &mut self,
         view: &View<'_>,
         query: Query<'_>,
@@ -52,14 +52,24 @@ impl Hop {
 
     /// Fills the buffers with all neighbours in `links` and their distances.
     #[inline(always)]
-    pub(crate) fn all<K: Kernel>(&mut self, view: &View<'_>, query: Query<'_>, links: Links<'_>) -> usize {
+    pub(crate) fn all<K: Kernel<Distance = D>>(
+        &mut self,
+        view: &View<'_>,
+        query: Query<'_>,
+        links: Links<'_>,
+    ) -> usize {
         let count = self.take(links.raw().filter_map(|id| view.slot(id)));
         self.measure::<K>(view, query, count)
     }
 
     /// As [`Hop::all`], with the records that are younger than the view: for a writer, who must not lose links.
     #[inline(always)]
-    pub(crate) fn all_now<K: Kernel>(&mut self, view: &View<'_>, query: Query<'_>, links: Links<'_>) -> usize {
+    pub(crate) fn all_now<K: Kernel<Distance = D>>(
+        &mut self,
+        view: &View<'_>,
+        query: Query<'_>,
+        links: Links<'_>,
+    ) -> usize {
         let count = self.take(links.iter());
         self.measure::<K>(view, query, count)
     }
@@ -75,11 +85,11 @@ impl Hop {
     }
 
     #[inline(always)]
-    fn measure<K: Kernel>(&mut self, view: &View<'_>, query: Query<'_>, count: usize) -> usize {
+    fn measure<K: Kernel<Distance = D>>(&mut self, view: &View<'_>, query: Query<'_>, count: usize) -> usize {
         // The ids were read relaxed; what was published with them is read from here on.
         fence(Ordering::Acquire);
         let slots = &self.slots[..count];
-        let bytes = view.store().layout().vector_bytes().min(PREFETCH_BYTES);
+        let bytes = view.store().layout().vector_bytes.min(PREFETCH_BYTES);
         for slot in &slots[..slots.len().min(AHEAD)] {
             view.prefetch(*slot, bytes);
         }

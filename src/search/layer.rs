@@ -1,14 +1,16 @@
 //! The search of one level with hnswlib's two heaps (hnswalg.h `searchBaseLayer`, and `searchBaseLayerST` with
-//! deletions; Malkov and Yashunin 2018, algorithm 2).
+//! deletions or a filter; Malkov and Yashunin 2018, algorithm 2).
 
-use crate::distance::Kernel;
+use crate::distance::kernel::{Distance, Kernel};
+use crate::error::{cancelled, Result};
+use crate::search::filter::{wanted, Accept};
 use crate::search::heap::{Heap, Near};
 use crate::search::scratch::Work;
 use crate::store::view::{Query, View};
 use crate::store::Slot;
 
-/// Leaves the `ef` nearest live records that are reachable from `start` in `work.found`. Deleted ones are walked
-/// through, not found.
+/// Leaves the `ef` nearest live records that are reachable from `start` and accepted in `work.found`. The others are
+/// walked through, not found.
 #[inline(always)]
 pub(crate) fn search_layer<K: Kernel>(
     view: &View<'_>,
@@ -16,23 +18,42 @@ pub(crate) fn search_layer<K: Kernel>(
     start: Slot,
     level: usize,
     ef: usize,
-    work: &mut Work,
-) {
-    // The frontier is a heap of negated distances, as hnswlib's, so that equal ones move alike.
-    let mut bound = f32::MAX;
+    accept: Option<&Accept<'_>>,
+    work: &mut Work<K::Distance>,
+) -> Result<()> {
+    let ended = walk::<K>(view, query, start, level, ef, accept, work);
+    work.visited.clear();
+    if view.is_cancelled::<K>() {
+        return Err(cancelled());
+    }
+    ended
+}
+
+#[inline(always)]
+fn walk<K: Kernel>(
+    view: &View<'_>,
+    query: Query<'_>,
+    start: Slot,
+    level: usize,
+    ef: usize,
+    accept: Option<&Accept<'_>>,
+    work: &mut Work<K::Distance>,
+) -> Result<()> {
+    // The frontier is a heap of reversed distances, as hnswlib's, so that equal ones move alike.
+    let mut bound = K::Distance::from_key(view.ruler().farthest());
     // A record's flag is in a cache line of its own: not looked at where nothing is deleted (6 % of an insertion).
     let deletions = work.deletions;
     let Work { visited, hop, frontier, found, .. } = work;
     frontier.clear();
     found.clear();
-    if !(deletions && view.is_deleted(start)) {
+    if wanted(view, start, deletions, accept)? {
         bound = view.distance::<K>(query, start);
         found.push(Near { distance: bound, slot: start });
     }
-    frontier.push(Near { distance: -bound, slot: start });
+    frontier.push(Near { distance: bound.reversed(), slot: start });
     visited.insert(start);
     while let Some(nearest) = frontier.top() {
-        if -nearest.distance > bound && found.len() == ef {
+        if view.is_cancelled::<K>() || nearest.distance.reversed() > bound && found.len() == ef {
             break;
         }
         frontier.pop();
@@ -44,8 +65,8 @@ pub(crate) fn search_layer<K: Kernel>(
             if !admitted {
                 continue;
             }
-            frontier.push(Near { distance: -candidate.distance, slot: candidate.slot });
-            if !(deletions && view.is_deleted(candidate.slot)) {
+            frontier.push(Near { distance: candidate.distance.reversed(), slot: candidate.slot });
+            if wanted(view, candidate.slot, deletions, accept)? {
                 found.push(candidate);
             }
             if found.len() > ef {
@@ -61,11 +82,11 @@ pub(crate) fn search_layer<K: Kernel>(
             }
         }
     }
-    visited.clear();
+    Ok(())
 }
 
 /// Shrinks `found` to its `k` nearest.
-pub(crate) fn keep_nearest(found: &mut Heap, k: usize) {
+pub(crate) fn keep_nearest<D: Distance>(found: &mut Heap<D>, k: usize) {
     while found.len() > k {
         found.pop();
     }

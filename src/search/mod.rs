@@ -1,16 +1,18 @@
 //! Finding neighbours: the descent through the upper levels, the search of one level, and what they work with.
 //!
 //! Two searches of a level exist. [`layer`] keeps hnswlib's two heaps, tie for tie: construction uses it, because a
-//! graph must come out the same, and queries on an index with deleted records do. [`beam`] keeps one sorted pool; it
+//! graph must come out the same, and queries on an index with deleted records or with a filter do. [`beam`] keeps one sorted pool; it
 //! is for queries on an index without any, which is the usual case.
 
 pub(crate) mod beam;
 pub(crate) mod descend;
 pub(crate) mod engine;
+pub(crate) mod filter;
 pub(crate) mod heap;
 pub(crate) mod hop;
 pub(crate) mod layer;
 pub(crate) mod pool;
 pub(crate) mod query;
 pub(crate) mod scratch;
+pub(crate) mod until;
 pub(crate) mod visited;

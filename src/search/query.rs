@@ -1,22 +1,35 @@
 //! A whole query: descent, ground level, results.
 
-use crate::distance::Kernel;
-use crate::error::Result;
+use crate::distance::kernel::{Distance, Kernel};
+use crate::error::{cancelled, Result};
 use crate::search::beam::search_ground;
 use crate::search::descend::descend;
+use crate::search::filter::Accept;
 use crate::search::heap::Near;
 use crate::search::layer::{keep_nearest, search_layer};
-use crate::search::scratch::Work;
+use crate::search::scratch::{Hit, Work};
+use crate::search::until::{search_until, Stop};
 use crate::store::view::{Query, View};
 use crate::store::Slot;
 
 /// What a query asks for.
 #[derive(Clone, Copy)]
-pub(crate) struct Ask {
+pub(crate) struct Ask<'a> {
     /// Nearest records wanted.
     pub(crate) k: usize,
     /// Size of the candidate list, at least k.
     pub(crate) ef: usize,
+    /// What the host accepts; None: everything.
+    pub(crate) accept: Option<&'a Accept<'a>>,
+    /// When the host wants to stop, and what to keep; then k and ef mean nothing.
+    pub(crate) stop: Option<&'a dyn Stop>,
+}
+
+impl Ask<'_> {
+    /// For the k nearest.
+    pub(crate) fn nearest(k: usize, ef: usize) -> Self {
+        Self { k, ef: ef.max(k), accept: None, stop: None }
+    }
 }
 
 /// Leaves the labels and distances of the nearest live records in `work.results`, nearest first, equal ones by label.
@@ -25,34 +38,70 @@ pub(crate) fn query<K: Kernel>(
     view: &View<'_>,
     query: Query<'_>,
     entry: Option<(Slot, usize)>,
-    ask: Ask,
-    work: &mut Work,
+    ask: Ask<'_>,
+    work: &mut Work<K::Distance>,
 ) -> Result<()> {
     work.results.clear();
+    work.steps = Default::default();
     // An entry point that is younger than the view is not seen by it; without one there is nothing to be found.
     let Some((slot, level)) = entry.and_then(|(slot, level)| Some((view.slot(slot.id())?, level))) else {
         return Ok(());
     };
     work.reserve(view, slot)?;
     let start = Near { distance: view.distance::<K>(query, slot), slot };
-    let start = descend::<K>(view, query, start, level, 1, &mut work.hop);
+    let start = descend::<K>(view, query, start, level, 1, &mut work.hop, &mut work.steps);
+    if view.is_cancelled::<K>() {
+        return Err(cancelled());
+    }
     let ef = ask.ef.min(view.count());
-    if work.deletions {
-        search_layer::<K>(view, query, start.slot, 0, ef, work);
+    if let Some(stop) = ask.stop {
+        search_until::<K>(view, query, start.slot, ask.accept, stop, work)?;
+        take_found(view, work);
+    } else if work.deletions || ask.accept.is_some() || !K::Distance::POOLED {
+        search_layer::<K>(view, query, start.slot, 0, ef, ask.accept, work)?;
         keep_nearest(&mut work.found, ask.k);
-        let Work { found, results, .. } = work;
-        results.extend(found.items().iter().map(|near| (near.distance, view.label(near.slot))));
-        results.sort_unstable_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
+        take_found(view, work);
     } else {
         search_ground::<K>(view, query, start, ef, work)?;
         let Work { pool, results, .. } = work;
         for (id, distance) in pool.iter().take(ask.k) {
             if let Some(slot) = view.slot(id) {
-                results.push((distance, view.label(slot)));
+                results.push(Hit { distance, label: view.label(slot), slot });
             }
         }
         // Nearest first already; equal ones by label.
-        results.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
+        results.sort_by(Hit::order);
+    }
+    Ok(())
+}
+
+#[inline(always)]
+fn take_found<D: Distance>(view: &View<'_>, work: &mut Work<D>) {
+    let Work { found, results, .. } = work;
+    let hit = |near: &Near<D>| Hit { distance: near.distance, label: view.label(near.slot), slot: near.slot };
+    results.extend(found.items().iter().map(hit));
+    results.sort_unstable_by(Hit::order);
+}
+
+/// The search of one level alone, from `start`; what is found stays in `work.results`, in the order of the heap.
+#[inline(always)]
+pub(crate) fn query_level<K: Kernel>(
+    view: &View<'_>,
+    query: Query<'_>,
+    (start, level): (Slot, usize),
+    ask: Ask<'_>,
+    work: &mut Work<K::Distance>,
+) -> Result<()> {
+    work.results.clear();
+    work.steps = Default::default();
+    work.reserve(view, start)?;
+    match ask.stop {
+        Some(stop) => search_until::<K>(view, query, start, ask.accept, stop, work)?,
+        None => search_layer::<K>(view, query, start, level, ask.ef, ask.accept, work)?,
+    }
+    let Work { found, results, .. } = work;
+    for near in found.items() {
+        results.push(Hit { distance: near.distance, label: view.label(near.slot), slot: near.slot });
     }
     Ok(())
 }

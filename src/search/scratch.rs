@@ -7,33 +7,73 @@ use std::cell::Cell;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
+use crate::distance::kernel::Distance;
 use crate::error::Result;
 use crate::graph::select::Pruning;
 use crate::search::heap::Heap;
 use crate::search::hop::Hop;
 use crate::search::pool::Pool;
 use crate::search::visited::Visited;
+use crate::store::data::Data;
 use crate::store::hash_order::HashOrder;
 use crate::store::rewrite::SessionCell;
 use crate::store::view::View;
 use crate::store::{Slot, Store};
 use crate::sync::lock;
 
-/// Buffers of searches and insertions.
+/// A record that was found.
+#[derive(Clone, Copy)]
+pub(crate) struct Hit<D> {
+    pub(crate) distance: D,
+    pub(crate) label: u64,
+    pub(crate) slot: Slot,
+}
+
+impl<D: Distance> Hit<D> {
+    /// Nearest first, equal ones by label.
+    #[inline(always)]
+    pub(crate) fn order(&self, other: &Self) -> std::cmp::Ordering {
+        self.distance.order(&other.distance).then(self.label.cmp(&other.label))
+    }
+}
+
+/// A found record as C sees it.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub(crate) struct Found {
+    pub(crate) label: u64,
+    pub(crate) key: i64,
+    pub(crate) id: u32,
+    pub(crate) reserved: u32,
+}
+
+/// What a descent cost: lists looked at, distances measured.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Steps {
+    pub(crate) hops: u64,
+    pub(crate) distances: u64,
+}
+
+/// Buffers of searches and insertions, for one kind of distance.
 #[derive(Default)]
-pub(crate) struct Work {
+pub(crate) struct Work<D = f32> {
     /// Whether deleted records may exist.
     pub(crate) deletions: bool,
+    /// Candidates an insertion looks at on each level.
+    pub(crate) ef_construction: usize,
     pub(crate) visited: Visited,
-    pub(crate) hop: Hop,
+    pub(crate) hop: Hop<D>,
     /// The two heaps of [`crate::search::layer`].
-    pub(crate) frontier: Heap,
-    pub(crate) found: Heap,
+    pub(crate) frontier: Heap<D>,
+    pub(crate) found: Heap<D>,
     pub(crate) pool: Pool,
-    /// Distances and labels, nearest first.
-    pub(crate) results: Vec<(f32, u64)>,
+    /// What a query found, nearest first, and what it cost above the ground.
+    pub(crate) results: Vec<Hit<D>>,
+    pub(crate) steps: Steps,
+    /// The same for a host.
+    pub(crate) emitted: Vec<Found>,
     /// Pruning of neighbour lists.
-    pub(crate) pruning: Pruning,
+    pub(crate) pruning: Pruning<D>,
     /// The links chosen for a new record, level after level from the top, and how many each level has.
     pub(crate) chosen: Vec<Slot>,
     pub(crate) chosen_ends: Vec<usize>,
@@ -42,7 +82,28 @@ pub(crate) struct Work {
     pub(crate) neighbours: HashOrder,
 }
 
-impl Work {
+/// A kind of distance that a scratch has buffers for.
+pub(crate) trait InScratch: Distance {
+    /// The parts of a scratch that work with this kind.
+    fn parts(scratch: &mut Scratch) -> (&SessionCell, &mut Work<Self>, &mut Data);
+}
+
+macro_rules! in_scratch {
+    ($distance:ty, $work:ident) => {
+        impl InScratch for $distance {
+            #[inline(always)]
+            fn parts(scratch: &mut Scratch) -> (&SessionCell, &mut Work<Self>, &mut Data) {
+                (&scratch.cell, &mut scratch.$work, &mut scratch.vector)
+            }
+        }
+    };
+}
+
+in_scratch!(f32, work);
+in_scratch!(i32, integers);
+in_scratch!(i64, keys);
+
+impl<D: Distance> Work<D> {
     /// Makes room for the records of a view, its lists, and `start`, which may be younger than the view.
     pub(crate) fn reserve(&mut self, view: &View<'_>, start: Slot) -> Result<()> {
         self.hop.reserve(view.store().layout().max_m0);
@@ -59,9 +120,12 @@ impl Work {
 /// One thread's buffers for one index.
 pub(crate) struct Scratch {
     pub(crate) cell: Arc<SessionCell>,
+    /// For f32 distances; the others are used by indexes of other distances only.
     pub(crate) work: Work,
+    pub(crate) integers: Work<i32>,
+    pub(crate) keys: Work<i64>,
     /// A vector made ready: normalised, or copied to an address that kernels like.
-    pub(crate) vector: AlignedVector,
+    pub(crate) vector: Data,
     home: Arc<Home>,
 }
 
@@ -96,9 +160,10 @@ impl Scratches {
     fn take_free(&self, store: &Store) -> Box<Scratch> {
         let free = lock(&self.0.free).pop();
         free.unwrap_or_else(|| {
-            let vector = AlignedVector::new(store.layout().dim);
+            let vector = Data::new(store.layout().vector_bytes);
             let cell = store.rewrites().register();
-            Box::new(Scratch { cell, work: Work::default(), vector, home: Arc::clone(&self.0) })
+            let (work, integers, keys) = Default::default();
+            Box::new(Scratch { cell, work, integers, keys, vector, home: Arc::clone(&self.0) })
         })
     }
 }
@@ -153,27 +218,4 @@ fn put_cached(scratch: Box<Scratch>) {
     let old = CACHE.try_with(|cache| cache.0[id as usize % CACHED].replace(scratch.take()));
     // What was there belongs to another index; while a thread ends there is no cache, and the scratch goes home.
     old.ok().flatten().into_iter().chain(scratch).for_each(send_home);
-}
-
-/// Floats that start on a cache line.
-pub(crate) struct AlignedVector {
-    floats: Vec<f32>,
-    start: usize,
-    len: usize,
-}
-
-impl AlignedVector {
-    fn new(len: usize) -> Self {
-        let floats = vec![0.0; len + 15];
-        let start = (floats.as_ptr() as usize).wrapping_neg() % 64 / 4;
-        Self { floats, start, len }
-    }
-
-    pub(crate) fn get(&self) -> &[f32] {
-        &self.floats[self.start..self.start + self.len]
-    }
-
-    pub(crate) fn get_mut(&mut self) -> &mut [f32] {
-        &mut self.floats[self.start..self.start + self.len]
-    }
 }

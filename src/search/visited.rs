@@ -64,9 +64,9 @@ mod tests {
 
     #[test]
     fn remembers_and_forgets() {
-        let store = Store::new(Layout::aligned(1, 2), false, 100_000).unwrap();
+        let store = Store::new(Layout::aligned(4, 2), false, 100_000).unwrap();
         store.make_room(100_000).unwrap();
-        let slots: Vec<Slot> = (0..100_000).map(|_| store.claim(0, std::ptr::null_mut(), &[0.0], 1.0, 0)).collect();
+        let slots: Vec<Slot> = (0..100_000).map(|_| store.claim(0, std::ptr::null_mut(), &[0; 4], 1.0, 0)).collect();
         let mut visited = Visited::default();
         visited.reserve(1).unwrap();
         visited.reserve(slots.len()).unwrap();

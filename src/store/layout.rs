@@ -1,8 +1,9 @@
 //! Where things stand inside a record. All values, no pointers.
 //!
-//! A record is `[u16 link count | u8 flags | u8 unused | max_m0 * u32 links | dim * f32 vector | u64 label]`: the bytes
-//! that hnswlib and Chroma keep in memory and in their files (hnswalg.h, `saveIndex`). Offsets and stride come from a
-//! file's header or from [`Layout::aligned`].
+//! A record is `[u16 link count | u8 flags | u8 unused | max_m0 * u32 links | vector | u64 label]`: the bytes that
+//! hnswlib and Chroma keep in memory and in their files (hnswalg.h, `saveIndex`). Offsets and stride come from a
+//! file's header, from [`Layout::aligned`] or from [`Layout::packed`]. A vector is `dim` floats, or whatever a host's
+//! own distance function reads.
 
 use crate::error::{corrupt, invalid, Result};
 
@@ -18,8 +19,8 @@ pub(crate) const MAX_LEVEL: usize = 63;
 /// Offsets and sizes of a record, in bytes unless said otherwise.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Layout {
-    /// Floats per vector.
-    pub(crate) dim: usize,
+    /// Bytes of a vector.
+    pub(crate) vector_bytes: usize,
     /// Links per upper-level list.
     pub(crate) max_m: usize,
     /// Links per ground-level list.
@@ -36,16 +37,23 @@ pub(crate) struct Layout {
 
 impl Layout {
     /// The upstream layout: no padding anywhere.
-    pub(crate) fn packed(dim: usize, m: usize) -> Self {
+    pub(crate) fn packed(vector_bytes: usize, m: usize) -> Self {
         let vector = LIST_HEADER + 4 * (2 * m);
-        let label = vector + 4 * dim;
-        Self { dim, max_m: m, max_m0: 2 * m, vector, label, stride: label + 8, base: 0 }
+        let label = vector + vector_bytes;
+        Self { vector_bytes, max_m: m, max_m0: 2 * m, vector, label, stride: label + 8, base: 0 }
+    }
+
+    /// The packed layout, with its stride rounded up to 4 where vectors are not: links are read as atomic words, which
+    /// must not straddle.
+    pub(crate) fn packed_in_memory(vector_bytes: usize, m: usize) -> Self {
+        let packed = Self::packed(vector_bytes, m);
+        Self { stride: packed.stride.next_multiple_of(4), ..packed }
     }
 
     /// The packed layout with its stride rounded up to cache lines and its first record placed so that every vector
     /// starts on one. Nothing inside a record moves: the first `packed` stride bytes are those of the file.
-    pub(crate) fn aligned(dim: usize, m: usize) -> Self {
-        let packed = Self::packed(dim, m);
+    pub(crate) fn aligned(vector_bytes: usize, m: usize) -> Self {
+        let packed = Self::packed(vector_bytes, m);
         let line = 64;
         let base = packed.vector.next_multiple_of(line) - packed.vector;
         Self { stride: packed.stride.next_multiple_of(line), base, ..packed }
@@ -56,9 +64,9 @@ impl Layout {
         LIST_HEADER + 4 * self.max_m
     }
 
-    /// Bytes of the vector.
-    pub(crate) fn vector_bytes(&self) -> usize {
-        4 * self.dim
+    /// Floats per vector, where vectors are floats.
+    pub(crate) fn dim(&self) -> usize {
+        self.vector_bytes / 4
     }
 
     /// Bytes a block needs for `records` records.
@@ -68,7 +76,14 @@ impl Layout {
     }
 
     /// A layout read from a file's header, checked for every rule that later code relies on.
-    pub(crate) fn from_file(dim: usize, max_m: u64, max_m0: u64, vector: u64, label: u64, stride: u64) -> Result<Self> {
+    pub(crate) fn from_file(
+        bytes: usize,
+        max_m: u64,
+        max_m0: u64,
+        vector: u64,
+        label: u64,
+        stride: u64,
+    ) -> Result<Self> {
         let m = crate::params::MAX_M as u64;
         if !(2..=m).contains(&max_m) || max_m0 != 2 * max_m {
             return Err(corrupt(format!("header: maxM {max_m}, maxM0 {max_m0}: not 2..={m} and twice as many")));
@@ -77,16 +92,16 @@ impl Layout {
         if vector < links_end || vector > links_end + 4096 || label < vector || stride > 1 << 24 {
             return Err(corrupt(format!("header: offsetData {vector}, label_offset {label}, stride {stride}")));
         }
-        if label - vector != 4 * dim as u64 {
-            let bytes = label - vector;
-            return Err(corrupt(format!("header: vectors of {bytes} bytes, but dim {dim} needs {}", 4 * dim)));
+        if label - vector != bytes as u64 {
+            let stored = label - vector;
+            return Err(corrupt(format!("header: vectors of {stored} bytes, but the dim given needs {bytes}")));
         }
         if stride < label + 8 || stride > label + 8 + 4096 {
             return Err(corrupt(format!("header: stride {stride} with the label at {label}")));
         }
         let size = |n: u64| n as usize; // all below 2^25 here
         Ok(Self {
-            dim,
+            vector_bytes: bytes,
             max_m: size(max_m),
             max_m0: size(max_m0),
             vector: size(vector),
@@ -108,14 +123,14 @@ mod tests {
 
     #[test]
     fn packed_is_hnswlibs() {
-        let l = Layout::packed(128, 16);
+        let l = Layout::packed(512, 16);
         assert_eq!((l.vector, l.label, l.stride, l.upper_list()), (132, 644, 652, 68));
     }
 
     #[test]
     fn aligned_moves_nothing_inside_a_record() {
         for (dim, m) in [(1, 2), (4, 16), (100, 16), (128, 5), (384, 48)] {
-            let (a, p) = (Layout::aligned(dim, m), Layout::packed(dim, m));
+            let (a, p) = (Layout::aligned(4 * dim, m), Layout::packed(4 * dim, m));
             assert_eq!((a.vector, a.label), (p.vector, p.label));
             assert_eq!((a.base + a.vector) % 64, 0);
             assert!(a.stride % 64 == 0 && a.stride >= p.stride && a.usable_in_place());
@@ -124,9 +139,9 @@ mod tests {
 
     #[test]
     fn header_values_are_checked() {
-        let good = |dim, values: [u64; 5]| {
+        let good = |dim: usize, values: [u64; 5]| {
             let [m, m0, v, l, s] = values;
-            Layout::from_file(dim, m, m0, v, l, s)
+            Layout::from_file(4 * dim, m, m0, v, l, s)
         };
         assert!(good(128, [16, 32, 132, 644, 652]).is_ok());
         assert!(good(128, [16, 32, 192, 704, 768]).is_ok());

@@ -15,6 +15,7 @@
 //! Lists are written under the record's lock. A vector that searches may be reading is replaced by [`rewrite`] only.
 
 pub(crate) mod arena;
+pub(crate) mod data;
 pub(crate) mod dirty;
 pub(crate) mod hash_order;
 pub(crate) mod labels;
@@ -23,7 +24,7 @@ pub(crate) mod links;
 pub(crate) mod rewrite;
 pub(crate) mod view;
 
-use std::ptr;
+use std::ptr::{self, NonNull};
 use std::sync::atomic::{AtomicI32, AtomicPtr, AtomicU32, AtomicUsize, Ordering};
 
 use crate::error::{out_of_memory, Result};
@@ -53,6 +54,59 @@ impl Slot {
     }
 }
 
+/// An atomic of our own, or one of the host's.
+pub(crate) struct Shared<T> {
+    cell: NonNull<T>,
+    own: bool,
+}
+
+// SAFETY: a T that all threads may use; the pointer goes wherever the Shared goes.
+unsafe impl<T: Send + Sync> Send for Shared<T> {}
+// SAFETY: as above.
+unsafe impl<T: Send + Sync> Sync for Shared<T> {}
+
+impl<T> Shared<T> {
+    /// One of our own.
+    pub(crate) fn new(value: T) -> Self {
+        Self { cell: NonNull::from(Box::leak(Box::new(value))), own: true }
+    }
+
+    /// The host's.
+    ///
+    /// # Safety
+    /// `cell` is a T as long as the Shared is used.
+    pub(crate) unsafe fn of_host(cell: NonNull<T>) -> Self {
+        Self { cell, own: false }
+    }
+}
+
+impl<T> std::ops::Deref for Shared<T> {
+    type Target = T;
+
+    #[inline(always)]
+    fn deref(&self) -> &T {
+        // SAFETY: our own until dropped, or promised to `of_host`.
+        unsafe { self.cell.as_ref() }
+    }
+}
+
+impl<T> Drop for Shared<T> {
+    fn drop(&mut self) {
+        if self.own {
+            // SAFETY: `new` made it, and nobody else frees it.
+            drop(unsafe { Box::from_raw(self.cell.as_ptr()) });
+        }
+    }
+}
+
+/// Where the parts of a store are in memory.
+pub(crate) struct Addresses {
+    pub(crate) records: *mut u8,
+    pub(crate) uppers: *mut *mut u8,
+    pub(crate) levels: *mut i32,
+    pub(crate) lengths: *mut f32,
+}
+
 /// All records of an index.
 pub(crate) struct Store {
     layout: Layout,
@@ -63,7 +117,7 @@ pub(crate) struct Store {
     lengths: Option<Arena>,
     dirty: Dirty,
     rewrites: Rewrites,
-    count: AtomicUsize,
+    count: Shared<AtomicUsize>,
     /// Records that memory is committed for.
     room: AtomicUsize,
     upper_bytes: AtomicUsize,
@@ -74,6 +128,12 @@ impl Store {
     pub(crate) fn new(layout: Layout, with_lengths: bool, records: usize) -> Result<Self> {
         let block = Arena::reserve(layout.block(records.max(1))?)?;
         Self::with_block(layout, block, with_lengths, records)
+    }
+
+    /// Has the number of records in a cell of the host's from now on.
+    pub(crate) fn share_count(&mut self, cell: Shared<AtomicUsize>) {
+        cell.store(self.count.load(Ordering::Relaxed), Ordering::Release);
+        self.count = cell;
     }
 
     /// A store over a block that may hold records already; see [`Store::adopt`].
@@ -88,8 +148,8 @@ impl Store {
             locks: side(1)?,
             lengths: with_lengths.then(|| side(4)).transpose()?,
             dirty: Dirty::new(side(1)?),
-            rewrites: Rewrites::new(layout.dim),
-            count: AtomicUsize::new(0),
+            rewrites: Rewrites::new(layout.vector_bytes),
+            count: Shared::new(AtomicUsize::new(0)),
             room: AtomicUsize::new(0),
             upper_bytes: AtomicUsize::new(0),
         })
@@ -107,10 +167,11 @@ impl Store {
         &self.rewrites
     }
 
-    /// Records, in progress ones included.
+    /// Records.
     #[inline]
     pub(crate) fn count(&self) -> usize {
-        self.count.load(Ordering::Acquire)
+        // A host that shares the count may set it; beyond the room there is no memory.
+        self.count.load(Ordering::Acquire).min(self.room.load(Ordering::Relaxed))
     }
 
     /// `id` as a slot, if it is one.
@@ -173,7 +234,7 @@ impl Store {
 
     /// Adds a record without links. Calls must not overlap; there must be room. All but its links is written before
     /// the count lets anybody see it: also a link of a damaged file that names an id to come finds a whole record.
-    pub(crate) fn claim(&self, level: usize, lists: *mut u8, vector: &[f32], length: f32, label: u64) -> Slot {
+    pub(crate) fn claim(&self, level: usize, lists: *mut u8, vector: &[u8], length: f32, label: u64) -> Slot {
         let id = self.count.load(Ordering::Relaxed);
         assert!(id < self.room.load(Ordering::Relaxed), "a record without room");
         // SAFETY: id < room, and nobody has this slot yet: nobody else uses these bytes.
@@ -218,6 +279,16 @@ impl Store {
         (self.records.committed(), sides + rest + self.upper_bytes.load(Ordering::Relaxed))
     }
 
+    /// Addresses for a host that reaches into the memory; they stay what they are.
+    pub(crate) fn addresses(&self) -> Addresses {
+        Addresses {
+            records: self.records.base().wrapping_add(self.layout.base),
+            uppers: self.uppers.base().cast(),
+            levels: self.levels.base().cast(),
+            lengths: self.lengths.as_ref().map_or(ptr::null_mut(), |lengths| lengths.base().cast()),
+        }
+    }
+
     // ---- addresses -------------------------------------------------------------------------------------------
 
     /// Address of the record at `id`, which is below the room.
@@ -245,11 +316,11 @@ impl Store {
         unsafe { AtomicU32::from_ptr(self.record(slot.index()).cast()) }
     }
 
-    /// Start of the record's vector: `dim` floats. Readable while a session is open ([`rewrite`]), or under the
+    /// Start of the record's vector. Readable while a session is open ([`rewrite`]), or under the
     /// label's lock.
     #[inline(always)]
-    pub(crate) fn vector_ptr(&self, slot: Slot) -> *const f32 {
-        self.record(slot.index()).wrapping_add(self.layout.vector).cast()
+    pub(crate) fn vector_ptr(&self, slot: Slot) -> *const u8 {
+        self.record(slot.index()).wrapping_add(self.layout.vector)
     }
 
     // ---- reading ---------------------------------------------------------------------------------------------
@@ -273,10 +344,17 @@ impl Store {
     }
 
     /// Copies the vector out, under the same condition as [`Store::vector_ptr`].
-    pub(crate) fn copy_vector(&self, slot: Slot, out: &mut [f32]) {
-        assert_eq!(out.len(), self.layout.dim);
-        // SAFETY: the record's vector is readable and 4-aligned; `out` is as long.
+    pub(crate) fn copy_vector(&self, slot: Slot, out: &mut [u8]) {
+        assert_eq!(out.len(), self.layout.vector_bytes);
+        // SAFETY: the record's vector is readable; `out` is as long.
         unsafe { ptr::copy_nonoverlapping(self.vector_ptr(slot), out.as_mut_ptr(), out.len()) };
+    }
+
+    /// As [`Store::copy_vector`], where vectors are floats.
+    pub(crate) fn copy_floats(&self, slot: Slot, out: &mut [f32]) {
+        assert_eq!(4 * out.len(), self.layout.vector_bytes);
+        // SAFETY: as above, in floats; the source may have any address.
+        unsafe { ptr::copy_nonoverlapping(self.vector_ptr(slot), out.as_mut_ptr().cast(), 4 * out.len()) };
     }
 
     /// Length of the original vector; 1 where lengths are not kept.
@@ -331,13 +409,12 @@ impl Store {
     }
 
     /// Writes vector, length and label of a record that nobody can find yet, or whose readers are excluded.
-    pub(crate) fn fill(&self, slot: Slot, vector: &[f32], length: f32, label: u64) {
-        assert_eq!(vector.len(), self.layout.dim);
+    pub(crate) fn fill(&self, slot: Slot, vector: &[u8], length: f32, label: u64) {
+        assert_eq!(vector.len(), self.layout.vector_bytes);
         let record = self.record(slot.index());
         // SAFETY: inside the record; nobody reads it, by the caller's word.
         unsafe {
-            let floats = record.add(self.layout.vector).cast::<f32>();
-            ptr::copy_nonoverlapping(vector.as_ptr(), floats, vector.len());
+            ptr::copy_nonoverlapping(vector.as_ptr(), record.add(self.layout.vector), vector.len());
             record.add(self.layout.label).cast::<u64>().write_unaligned(label);
         }
         self.set_length(slot, length);
@@ -356,7 +433,7 @@ impl Store {
     /// room for `id`.
     pub(crate) fn put_record(&mut self, id: usize, links: &[u8], vector_and_label: &[u8]) {
         assert!(id < self.room.load(Ordering::Relaxed), "a record without room");
-        assert!(links.len() <= self.layout.vector && vector_and_label.len() == self.layout.vector_bytes() + 8);
+        assert!(links.len() <= self.layout.vector && vector_and_label.len() == self.layout.vector_bytes + 8);
         let record = self.record(id);
         // SAFETY: inside the record by the assertions; nobody shares the store.
         unsafe {

@@ -14,6 +14,7 @@ use std::cell::UnsafeCell;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
+use super::data::Data;
 use super::{Slot, Store};
 use crate::sync::{heavy_fence, light_fence, lock, Backoff};
 
@@ -22,7 +23,7 @@ pub(crate) struct Before {
     pub(super) id: u32,
     pub(super) label: u64,
     pub(super) deleted: bool,
-    pub(super) vector: Box<[f32]>,
+    pub(super) vector: Data,
 }
 
 /// The cell of one reader, on a cache line of its own: the epoch of its session, 0 between sessions.
@@ -47,11 +48,8 @@ pub(crate) struct Rewrites {
 unsafe impl Sync for Rewrites {}
 
 impl Rewrites {
-    pub(super) fn new(dim: usize) -> Self {
-        let before = || {
-            let vector = vec![0.0; dim].into_boxed_slice();
-            UnsafeCell::new(Before { id: u32::MAX, label: 0, deleted: false, vector })
-        };
+    pub(super) fn new(bytes: usize) -> Self {
+        let before = || UnsafeCell::new(Before { id: u32::MAX, label: 0, deleted: false, vector: Data::new(bytes) });
         Self {
             epoch: AtomicU64::new(2),
             before: [before(), before()],
@@ -96,7 +94,7 @@ impl Rewrites {
 
 impl Store {
     /// Replaces vector, length and label of a record. The caller holds the label's lock and no session.
-    pub(crate) fn rewrite(&self, slot: Slot, vector: &[f32], length: f32, label: u64) {
+    pub(crate) fn rewrite(&self, slot: Slot, vector: &[u8], length: f32, label: u64) {
         let rewrites = &self.rewrites;
         let _one = lock(&rewrites.rewriting);
         if rewrites.process.swap(std::process::id(), Ordering::Relaxed) != std::process::id() {
@@ -108,7 +106,7 @@ impl Store {
         // close before epoch odd - 2 was over.
         let before = unsafe { &mut *rewrites.before[(odd >> 1 & 1) as usize].get() };
         (before.id, before.label, before.deleted) = (slot.id(), self.label(slot), self.is_deleted(slot));
-        self.copy_vector(slot, &mut before.vector);
+        self.copy_vector(slot, before.vector.bytes_mut());
         rewrites.epoch.store(odd, Ordering::Release);
         heavy_fence();
         let cells = lock(&rewrites.cells).clone();
@@ -127,6 +125,7 @@ impl Store {
 mod tests {
     use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
+    use crate::distance::kernel::Ruler;
     use crate::store::layout::Layout;
     use crate::store::view::View;
     use crate::store::Store;
@@ -136,10 +135,10 @@ mod tests {
     #[test]
     fn sessions_see_one_version() {
         prepare_fences();
-        const DIM: usize = 200;
-        let store = Store::new(Layout::aligned(DIM, 2), false, 2).unwrap();
+        const BYTES: usize = 800;
+        let store = Store::new(Layout::aligned(BYTES, 2), false, 2).unwrap();
         store.make_room(2).unwrap();
-        let slot = store.claim(0, std::ptr::null_mut(), &[0.0; DIM], 1.0, 0);
+        let slot = store.claim(0, std::ptr::null_mut(), &[0; BYTES], 1.0, 0);
         let (done, sessions) = (AtomicBool::new(false), AtomicUsize::new(0));
         std::thread::scope(|scope| {
             for _ in 0..3 {
@@ -147,18 +146,18 @@ mod tests {
                     let cell = store.rewrites().register();
                     let mut last = 0;
                     while !done.load(Ordering::Relaxed) {
-                        let view = View::open(&store, &cell);
+                        let view = View::open(&store, &cell, Ruler::floats(BYTES / 4));
                         let version = view.label(slot);
                         let vector = view.vector(slot);
-                        assert!(vector.iter().all(|x| *x == version as f32), "a mixture, at version {version}");
+                        assert!(vector.iter().all(|x| u64::from(*x) == version), "a mixture, at version {version}");
                         assert!(version >= last, "version {version} after {last}");
                         last = version;
                         sessions.fetch_add(1, Ordering::Relaxed);
                     }
                 });
             }
-            for version in 1..=100u32 {
-                store.rewrite(slot, &[version as f32; DIM], 1.0, u64::from(version));
+            for version in 1..=100u8 {
+                store.rewrite(slot, &[version; BYTES], 1.0, u64::from(version));
             }
             while sessions.load(Ordering::Relaxed) < 1000 {
                 std::thread::yield_now();

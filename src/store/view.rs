@@ -1,9 +1,11 @@
 //! What a session sees: the records, one of them perhaps as it was before a rewrite. Distances are computed here,
 //! because here ids become addresses.
 
+use std::marker::PhantomData;
+
 use super::rewrite::{Before, SessionCell};
 use super::{Slot, Store};
-use crate::distance::Kernel;
+use crate::distance::kernel::{Kernel, Ruler};
 
 /// An open session on a store.
 pub(crate) struct View<'a> {
@@ -13,18 +15,31 @@ pub(crate) struct View<'a> {
     /// Id of the record to be read from `before`; u32::MAX, which is no slot, when there is none.
     moved: u32,
     count: usize,
+    ruler: Ruler<'a>,
 }
 
-/// A vector to measure from: `dim` floats that live as long as the view is used with it.
+/// A vector to measure from: readable for what the view measures as long as the view is used with it.
 #[derive(Clone, Copy)]
-pub(crate) struct Query<'a>(&'a [f32]);
+pub(crate) struct Query<'a>(*const u8, PhantomData<&'a u8>);
 
 impl<'a> View<'a> {
     /// Opens a session with a cell of [`super::rewrite::Rewrites::register`] that no other session uses.
     #[inline]
-    pub(crate) fn open(store: &'a Store, cell: &'a SessionCell) -> Self {
+    pub(crate) fn open(store: &'a Store, cell: &'a SessionCell, ruler: Ruler<'a>) -> Self {
         let before = store.rewrites.open(cell);
-        Self { store, cell, before, moved: before.map_or(u32::MAX, |b| b.id), count: store.count() }
+        Self { store, cell, before, moved: before.map_or(u32::MAX, |b| b.id), count: store.count(), ruler }
+    }
+
+    /// What is measured with.
+    #[inline(always)]
+    pub(crate) fn ruler(&self) -> &Ruler<'a> {
+        &self.ruler
+    }
+
+    /// Whether the host wants the call to end.
+    #[inline(always)]
+    pub(crate) fn is_cancelled<K: Kernel>(&self) -> bool {
+        K::CANCELS && self.ruler.is_cancelled()
     }
 
     pub(crate) fn store(&self) -> &'a Store {
@@ -43,29 +58,38 @@ impl<'a> View<'a> {
         ((id as usize) < self.count).then_some(Slot(id))
     }
 
-    /// A vector of the caller's to measure from.
-    pub(crate) fn query<'q>(&self, vector: &'q [f32]) -> Query<'q> {
-        assert_eq!(vector.len(), self.store.layout.dim);
-        Query(vector)
+    /// A vector of ours to measure from.
+    pub(crate) fn query<'q>(&self, vector: &'q [u8]) -> Query<'q> {
+        assert_eq!(vector.len(), self.store.layout.vector_bytes);
+        Query(vector.as_ptr(), PhantomData)
+    }
+
+    /// A vector of the host's to measure from.
+    ///
+    /// # Safety
+    /// It is readable for what the view measures as long as 'q lasts.
+    pub(crate) unsafe fn query_at<'q>(&self, vector: *const u8) -> Query<'q> {
+        Query(vector, PhantomData)
     }
 
     /// A record's vector.
     #[cfg(test)]
-    pub(crate) fn vector(&self, slot: Slot) -> &[f32] {
-        self.query_of(slot).0
+    pub(crate) fn vector(&self, slot: Slot) -> &[u8] {
+        // SAFETY: the record's vector, which is not written while the session is open.
+        unsafe { std::slice::from_raw_parts(self.row(slot), self.store.layout.vector_bytes) }
     }
 
     /// A record's vector to measure from.
     #[inline(always)]
     pub(crate) fn query_of(&self, slot: Slot) -> Query<'_> {
-        // SAFETY: `dim` floats that are not written while the session is open.
-        Query(unsafe { std::slice::from_raw_parts(self.row(slot), self.store.layout.dim) })
+        Query(self.row(slot), PhantomData)
     }
 
+    /// Address of a record's vector, which is not written while the session is open.
     #[inline(always)]
-    fn row(&self, slot: Slot) -> *const f32 {
+    pub(crate) fn row(&self, slot: Slot) -> *const u8 {
         match self.before {
-            Some(before) if slot.0 == self.moved => before.vector.as_ptr(),
+            Some(before) if slot.0 == self.moved => before.vector.bytes().as_ptr(),
             _ => self.store.vector_ptr(slot),
         }
     }
@@ -90,31 +114,35 @@ impl<'a> View<'a> {
 
     /// Distance of a record.
     #[inline(always)]
-    pub(crate) fn distance<K: Kernel>(&self, query: Query<'_>, slot: Slot) -> f32 {
-        // SAFETY: both hold `dim` floats; K is chosen for this CPU by `search::engine`.
-        unsafe { K::one(query.0.as_ptr(), self.row(slot), query.0.len()) }
+    pub(crate) fn distance<K: Kernel>(&self, query: Query<'_>, slot: Slot) -> K::Distance {
+        // SAFETY: both are vectors of this store's kind; K is chosen for this CPU by `search::engine`.
+        unsafe { K::one(&self.ruler, query.0, self.row(slot)) }
     }
 
     /// Distances of many records, four at a time; `out` is as long as `slots`.
     #[inline(always)]
-    pub(crate) fn distances<K: Kernel>(&self, query: Query<'_>, slots: &[Slot], out: &mut [f32]) {
-        let (q, dim) = (query.0.as_ptr(), query.0.len());
+    pub(crate) fn distances<K: Kernel>(&self, query: Query<'_>, slots: &[Slot], out: &mut [K::Distance]) {
         let (mut fours, mut to) = (slots.chunks_exact(4), out.chunks_exact_mut(4));
         for (slots, to) in (&mut fours).zip(&mut to) {
             let rows = [self.row(slots[0]), self.row(slots[1]), self.row(slots[2]), self.row(slots[3])];
             // SAFETY: as in `distance`.
-            to.copy_from_slice(&unsafe { K::four(q, rows, dim) });
+            to.copy_from_slice(&unsafe { K::four(&self.ruler, query.0, rows) });
         }
         match (fours.remainder(), to.into_remainder()) {
             ([], _) => {}
             ([slot], to) => to[0] = self.distance::<K>(query, *slot),
-            (slots, to) => {
+            (slots, to) if K::FOUR_AT_ONCE => {
                 // Two or three: a pass over four costs less than as many over one.
                 let last = slots.len() - 1;
                 let rows = [self.row(slots[0]), self.row(slots[1]), self.row(slots[last]), self.row(slots[last])];
                 // SAFETY: as in `distance`.
-                let four = unsafe { K::four(q, rows, dim) };
+                let four = unsafe { K::four(&self.ruler, query.0, rows) };
                 to.copy_from_slice(&four[..slots.len()]);
+            }
+            (slots, to) => {
+                for (slot, to) in slots.iter().zip(to) {
+                    *to = self.distance::<K>(query, *slot);
+                }
             }
         }
     }
@@ -122,7 +150,7 @@ impl<'a> View<'a> {
     /// Asks for the lines of a record's vector.
     #[inline(always)]
     pub(crate) fn prefetch(&self, slot: Slot, bytes: usize) {
-        prefetch_lines(self.store.vector_ptr(slot).cast(), bytes);
+        prefetch_lines(self.store.vector_ptr(slot), bytes);
     }
 }
 

@@ -1,0 +1,93 @@
+//! What every index has, whoever keeps its labels: graph, buffers of searches, and the locks that let records stand
+//! still.
+
+use std::sync::{Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+
+use crate::error::Result;
+use crate::graph::Graph;
+use crate::persist::directory::Directory;
+use crate::search::scratch::{Scratch, Scratches};
+use crate::store::{Slot, Store};
+use crate::sync::{lock, prepare_fences};
+
+/// Graph, buffers and locks.
+pub(crate) struct Core {
+    graph: Graph,
+    scratches: Scratches,
+    gate: RwLock<()>,
+    claiming: Mutex<()>,
+    directory: Mutex<Option<Directory>>,
+}
+
+/// What the header of a file states beside the records.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Stated {
+    pub(crate) max_elements: usize,
+    pub(crate) ef_construction: usize,
+    /// Scale of the level distribution.
+    pub(crate) mult: f64,
+}
+
+impl Core {
+    pub(crate) fn new(graph: Graph) -> Self {
+        prepare_fences();
+        let (gate, claiming, directory) = Default::default();
+        Self { graph, scratches: Scratches::new(), gate, claiming, directory }
+    }
+
+    pub(crate) fn graph(&self) -> &Graph {
+        &self.graph
+    }
+
+    pub(crate) fn store(&self) -> &Store {
+        self.graph.store()
+    }
+
+    /// Where the index persists.
+    pub(crate) fn directory(&self) -> &Mutex<Option<Directory>> {
+        &self.directory
+    }
+
+    /// Records, deleted ones included.
+    pub(crate) fn count(&self) -> usize {
+        self.store().count()
+    }
+
+    /// Runs `body` with buffers that nobody else uses.
+    #[inline]
+    pub(super) fn with_scratch<R>(&self, body: impl FnOnce(&mut Scratch) -> R) -> R {
+        self.scratches.with(self.store(), body)
+    }
+
+    /// Keeps records from standing still elsewhere while the caller changes some.
+    pub(super) fn change(&self) -> RwLockReadGuard<'_, ()> {
+        self.gate.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits until nobody changes records, and keeps everybody from it.
+    pub(crate) fn stand_still(&self) -> RwLockWriteGuard<'_, ()> {
+        self.gate.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Lets one caller at a time make records or change how many there may be.
+    pub(super) fn claiming(&self) -> MutexGuard<'_, ()> {
+        lock(&self.claiming)
+    }
+
+    /// Commits memory for one more record, and for a quarter more, but never beyond `capacity`; where that is too much,
+    /// for one. The caller holds `claiming`.
+    pub(super) fn make_room_for_one(&self, capacity: usize) -> Result<()> {
+        let count = self.count();
+        let room = (count + 1).max(count + count / 4).max(256).min(capacity);
+        self.store().make_room(room).or_else(|_| self.store().make_room(count + 1))
+    }
+
+    /// Gives a record a new vector and label, and brings it back to life if asked to. The caller holds the label's
+    /// lock and no session.
+    pub(super) fn rewrite(&self, slot: Slot, vector: &[u8], length: f32, label: u64, revive: bool) {
+        self.store().rewrite(slot, vector, length, label);
+        if revive {
+            self.store().set_deleted(slot, false);
+        }
+    }
+}
