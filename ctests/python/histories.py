@@ -21,7 +21,7 @@ class Run:
         name = f'{len(self.names)} {name}'
         self.names.append(name)
         index.save(self.path(name))
-        return formats.read(self.path(name))
+        return formats.read(self.path(name), chroma=getattr(self.engine, 'chroma', False))
 
 
 def both(history, first, second, folder, *args):
