@@ -86,6 +86,26 @@ fn layout_in_rust() -> BTreeMap<String, (usize, usize)> {
             struct_size, metric, flags, dim, count, deleted, capacity, m, ef_construction, ef, max_level, exactness,
             record_bytes, other_bytes, dirty_records,
         }
+        hnx_filter { struct_size, accept, context }
+        hnx_stop { struct_size, context, add, remove, should_stop, should_consider, should_remove }
+        hnx_hit { label, key, id, reserved }
+        hnx_graph_options {
+            struct_size, distance, flags, dim, data_size, max_elements, m, measure, max_key, count, entry,
+        }
+        hnx_graph_memory {
+            struct_size, records, stride, data_offset, label_offset, lists, list_size, levels, lengths,
+        }
+        hnx_graph_header { struct_size, max_elements, m, ef_construction, mult, format, reserved }
+        hnx_graph_point {
+            struct_size, data, label, length, level, ef, max_elements, flags, probability, draw, context,
+        }
+        hnx_graph_query {
+            struct_size, query, k, ef, flags, start, level, reserved, filter, stop, emit, context, out_hops,
+            out_distances,
+        }
+        hnx_graph_buffers {
+            struct_size, header, header_size, records, records_size, lengths, lengths_size, lists, lists_size,
+        }
     }
 }
 
@@ -147,6 +167,11 @@ fn published_offsets_stay() {
         ("hnx_persist_info.generation", (8, 8)),
         ("hnx_persist_info.records_written", (16, 8)),
         ("hnx_persist_info.bytes_written", (24, 8)),
+        ("hnx_filter.accept", (8, 8)),
+        ("hnx_filter.context", (16, 8)),
+        ("hnx_hit.label", (0, 8)),
+        ("hnx_hit.key", (8, 8)),
+        ("hnx_hit.id", (16, 4)),
     ] {
         assert_eq!(layout[name], place, "{name}");
     }

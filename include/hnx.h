@@ -1202,11 +1202,11 @@ size_t hnx_last_error(char *buffer,
                       size_t capacity);
 
 /*
- Squared L2 distance of two vectors of floats, on any address; dim points to a size_t, their length. The shape is that
- of hnswlib's DISTFUNC<float>. Any thread, any time.
+ Squared L2 distance of two vectors of floats, on any address; dim points to a size_t, their length. NaN when one of
+ the three is NULL. The shape is that of hnswlib's DISTFUNC<float>. Any thread, any time.
 
  # Safety
- a and b are readable for *dim floats.
+ a and b are NULL or readable for *dim floats; dim is NULL or readable.
  */
 HNX_API
 float hnx_distance_l2(const void *a,
@@ -1217,7 +1217,7 @@ float hnx_distance_l2(const void *a,
  1 - dot product of two vectors of floats; else as hnx_distance_l2().
 
  # Safety
- a and b are readable for *dim floats.
+ As for hnx_distance_l2().
  */
 HNX_API
 float hnx_distance_ip(const void *a,
@@ -1225,11 +1225,11 @@ float hnx_distance_ip(const void *a,
                       const void *dim);
 
 /*
- Squared L2 distance of two vectors of uint8_t; else as hnx_distance_l2(). The shape is that of hnswlib's
- DISTFUNC<int>.
+ Squared L2 distance of two vectors of uint8_t; else as hnx_distance_l2(), but INT32_MAX where that gives NaN. The
+ shape is that of hnswlib's DISTFUNC<int>.
 
  # Safety
- a and b are readable for *dim bytes.
+ a and b are NULL or readable for *dim bytes; dim is NULL or readable.
  */
 HNX_API
 int32_t hnx_distance_l2_u8(const void *a,
@@ -1253,11 +1253,12 @@ hnx_status hnx_distances(uint32_t distance,
                          void *out);
 
 /*
- Normalises a vector of dim floats as Chroma does: out = vector * (1 / (length + 1e-30)), and returns the length. out
- may be vector. Any thread, any time.
+ Normalises a vector of dim floats as Chroma does: out = vector * (1 / (length + 1e-30)), and returns the length; 0,
+ with nothing written, when one of them is NULL or not on an address divisible by 4 (hnx_last_error() says so). out may
+ be vector. Any thread, any time.
 
  # Safety
- vector is readable and out writable for dim floats, on addresses divisible by 4.
+ vector is NULL or readable, out NULL or writable for dim floats.
  */
 HNX_API
 float hnx_normalize(const float *vector,

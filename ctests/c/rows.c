@@ -122,9 +122,6 @@ static void unknown_options(void)
     uint64_t label = 99;
     options.exactness = 4;
     CHECK_STATUS(HNX_ERR_INVALID_ARGUMENT, hnx_query(index, row, 1, 1, &options, &label, NULL, NULL));
-    options = index_ef(10);
-    options.filter = row;
-    CHECK_STATUS(HNX_ERR_UNSUPPORTED, hnx_query(index, row, 1, 1, &options, &label, NULL, NULL));
     CHECK(label == 99);
     for (options = index_ef(10); options.exactness <= HNX_EXACTNESS_GUIDED; options.exactness++) {
         CHECK_OK(hnx_query(index, row, 1, 1, &options, &label, NULL, NULL));

@@ -80,6 +80,116 @@ static void options_structs(hnx_index *index)
     }
 }
 
+static hnx_status filtered(const hnx_index *index, const hnx_filter *filter)
+{
+    const float vector[2] = {1, 2};
+    hnx_query_options options = index_ef(0);
+    uint64_t found;
+    options.filter = filter;
+    return hnx_query(index, vector, 1, 1, &options, &found, NULL, NULL);
+}
+
+static int32_t accept_all(void *context, uint64_t label)
+{
+    (void)context, (void)label;
+    return 1;
+}
+
+static int32_t add_or_remove(void *context, uint64_t label, const void *data, int64_t key)
+{
+    (void)context, (void)label, (void)data, (void)key;
+    return 0;
+}
+
+static int32_t no(void *context, int64_t candidate, int64_t bound)
+{
+    (void)context, (void)candidate, (void)bound;
+    return 0;
+}
+
+static int32_t keep(void *context)
+{
+    (void)context;
+    return 0;
+}
+
+static int32_t ignore(void *context, const hnx_hit *hits, size_t count)
+{
+    (void)context, (void)hits, (void)count;
+    return 0;
+}
+
+static hnx_status stopped(const hnx_graph *graph, const hnx_stop *stop)
+{
+    const float vector[2] = {1, 2};
+    hnx_graph_query query;
+    memset(&query, 0, sizeof query);
+    query.struct_size = sizeof query;
+    query.query = vector, query.start = HNX_GRAPH_TOP, query.stop = stop, query.emit = ignore;
+    return hnx_graph_search(graph, &query);
+}
+
+static hnx_status graph_init_and_free(const hnx_graph_options *options)
+{
+    hnx_graph *graph = NULL;
+    const hnx_status status = hnx_graph_init(options, &graph);
+    CHECK((status == HNX_OK) == (graph != NULL));
+    hnx_graph_free(graph);
+    return status;
+}
+
+static hnx_graph_options graph_options(void)
+{
+    hnx_graph_options options;
+    memset(&options, 0, sizeof options);
+    options.struct_size = sizeof options;
+    options.dim = 2, options.data_size = 8, options.max_elements = 4, options.m = 4;
+    return options;
+}
+
+static void graph_structs(const hnx_index *index)
+{
+    const float vector[2] = {1, 2};
+    char header_bytes[100], records[200], lengths[16], lists[100];
+    const hnx_filter filter = {sizeof filter, accept_all, NULL};
+    hnx_stop stop = {sizeof stop, NULL, add_or_remove, add_or_remove, no, no, keep};
+    const hnx_graph_options init = graph_options();
+    const hnx_graph_header header = {sizeof header, 4, 0, 10, 0.5, 0, 0};
+    const hnx_graph_buffers buffers = {sizeof buffers, header_bytes, 100, records, 200, lengths, 16, lists, 100};
+    hnx_graph_point point;
+    hnx_graph_query query;
+    hnx_graph *graph = NULL;
+    uint32_t id;
+    memset(&point, 0, sizeof point);
+    point.struct_size = sizeof point;
+    point.data = vector, point.ef = 10, point.max_elements = 4;
+    CHECK_OK(hnx_graph_init(&init, &graph));
+    CHECK_OK(hnx_graph_insert(graph, &point, &id));
+
+    SIZES(hnx_filter, filter, offsetof(hnx_filter, context), filtered(index, options));
+    SIZES(hnx_stop, stop, sizeof stop, stopped(graph, options));
+    SIZES(hnx_graph_options, init, offsetof(hnx_graph_options, measure), graph_init_and_free(options));
+    SIZES(hnx_graph_point, point, offsetof(hnx_graph_point, flags), hnx_graph_update(graph, 0, options, NULL));
+    SIZES(hnx_graph_header, header, offsetof(hnx_graph_header, format), hnx_graph_save(graph, "g", 0, options));
+    SIZES(hnx_graph_buffers, buffers, sizeof buffers, hnx_graph_save_buffers(graph, &header, options));
+
+    /* A filter or a stop condition that lacks a function is no filter. */
+    stop.struct_size = offsetof(hnx_stop, should_remove);
+    CHECK_STATUS(HNX_ERR_INVALID_ARGUMENT, stopped(graph, &stop));
+    {
+        const hnx_filter empty = {sizeof empty, NULL, NULL};
+        CHECK_STATUS(HNX_ERR_INVALID_ARGUMENT, filtered(index, &empty));
+    }
+
+    /* The query has fields that are written: it is as long as this library's, or longer. */
+    memset(&query, 0, sizeof query);
+    query.query = vector, query.k = 1, query.start = HNX_GRAPH_TOP, query.emit = ignore;
+    for (query.struct_size = 0; query.struct_size < sizeof query; query.struct_size++)
+        CHECK_STATUS(HNX_ERR_INVALID_ARGUMENT, hnx_graph_search(graph, &query));
+    CHECK_OK(hnx_graph_search(graph, &query));
+    hnx_graph_free(graph);
+}
+
 /* Structs to be filled in: an older host's memory behind its struct stays, a newer host's tail is zeroed. */
 #define OUT_SIZES(type, older, call) \
     do { \
@@ -110,6 +220,26 @@ static void options_structs(hnx_index *index)
         } \
     } while (0)
 
+static hnx_status load_graph(hnx_graph_header *header)
+{
+    const hnx_graph_options options = graph_options();
+    hnx_graph *graph = NULL;
+    const hnx_status status = hnx_graph_load("g", &options, &graph, header);
+    CHECK((status == HNX_OK) == (graph != NULL));
+    hnx_graph_free(graph);
+    return status;
+}
+
+static void graph_out_structs(void)
+{
+    const hnx_graph_options options = graph_options();
+    hnx_graph *graph = NULL;
+    CHECK_OK(hnx_graph_init(&options, &graph));
+    OUT_SIZES(hnx_graph_memory, offsetof(hnx_graph_memory, lists), hnx_graph_memory_of(graph, out));
+    OUT_SIZES(hnx_graph_header, offsetof(hnx_graph_header, mult), load_graph(out));
+    hnx_graph_free(graph);
+}
+
 int main(void)
 {
     hnx_options options = index_options(HNX_METRIC_L2, 2, 0);
@@ -120,6 +250,8 @@ int main(void)
     CHECK_OK(hnx_persist_dirty(index, NULL, NULL));
     OUT_SIZES(hnx_stats_info, offsetof(hnx_stats_info, count), hnx_stats(index, out));
     OUT_SIZES(hnx_persist_info, offsetof(hnx_persist_info, records_written), hnx_persist_dirty(index, NULL, out));
+    graph_structs(index);
+    graph_out_structs();
     hnx_free(index);
     return 0;
 }

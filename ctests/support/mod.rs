@@ -64,15 +64,18 @@ pub(crate) fn structs() -> Vec<(String, Vec<String>)> {
             continue; // an opaque type: the brace belongs to something else
         }
         let body = tail.split_once('}').expect("a struct ends").0;
-        let fields = body
-            .split(';')
-            .filter_map(|field| field.trim().rsplit([' ', '*']).next())
-            .filter(|name| !name.is_empty())
-            .map(str::to_owned)
-            .collect();
+        let fields = body.split(';').map(member_name).filter(|name| !name.is_empty()).map(str::to_owned).collect();
         found.push((head.trim().to_owned(), fields));
     }
     found
+}
+
+/// The name that a member of a struct declares: `int32_t (*name)(...)`, or the last word.
+fn member_name(member: &str) -> &str {
+    match member.split_once("(*") {
+        Some((_, function)) => function.split(')').next().unwrap_or("").trim(),
+        None => member.trim().rsplit([' ', '*']).next().unwrap_or(""),
+    }
 }
 
 /// The members of `enum hnx_status`.

@@ -10,45 +10,54 @@ use crate::distance::{self, BuiltIn};
 use crate::error::invalid;
 use crate::params::check_dim;
 
-/// Reads the number of values.
+/// Reads the number of values; None where something that would be read is NULL.
 ///
 /// # Safety
-/// `dim` is readable.
-unsafe fn dim_at(dim: *const c_void) -> usize {
+/// `dim` is NULL or readable.
+unsafe fn dim_at(a: *const c_void, b: *const c_void, dim: *const c_void) -> Option<usize> {
+    if dim.is_null() {
+        return None;
+    }
     // SAFETY: the caller's promise.
-    unsafe { dim.cast::<usize>().read_unaligned() }
+    let dim = unsafe { dim.cast::<usize>().read_unaligned() };
+    (dim == 0 || !(a.is_null() || b.is_null())).then_some(dim)
 }
 
-/// Squared L2 distance of two vectors of floats, on any address; dim points to a size_t, their length. The shape is that
-/// of hnswlib's DISTFUNC<float>. Any thread, any time.
+/// Squared L2 distance of two vectors of floats, on any address; dim points to a size_t, their length. NaN when one of
+/// the three is NULL. The shape is that of hnswlib's DISTFUNC<float>. Any thread, any time.
 ///
 /// # Safety
-/// a and b are readable for *dim floats.
+/// a and b are NULL or readable for *dim floats; dim is NULL or readable.
 #[no_mangle]
 pub unsafe extern "C" fn hnx_distance_l2(a: *const c_void, b: *const c_void, dim: *const c_void) -> f32 {
     // SAFETY: the caller's promise; kernels read floats from any address.
-    unsafe { distance::l2(a.cast(), b.cast(), dim_at(dim)) }
+    unsafe { dim_at(a, b, dim).map_or(f32::NAN, |dim| distance::l2(a.cast(), b.cast(), dim)) }
 }
 
 /// 1 - dot product of two vectors of floats; else as hnx_distance_l2().
 ///
 /// # Safety
-/// a and b are readable for *dim floats.
+/// As for hnx_distance_l2().
 #[no_mangle]
 pub unsafe extern "C" fn hnx_distance_ip(a: *const c_void, b: *const c_void, dim: *const c_void) -> f32 {
     // SAFETY: the caller's promise; kernels read floats from any address.
-    unsafe { distance::one_minus_dot(a.cast(), b.cast(), dim_at(dim)) }
+    unsafe { dim_at(a, b, dim).map_or(f32::NAN, |dim| distance::one_minus_dot(a.cast(), b.cast(), dim)) }
 }
 
-/// Squared L2 distance of two vectors of uint8_t; else as hnx_distance_l2(). The shape is that of hnswlib's
-/// DISTFUNC<int>.
+/// Squared L2 distance of two vectors of uint8_t; else as hnx_distance_l2(), but INT32_MAX where that gives NaN. The
+/// shape is that of hnswlib's DISTFUNC<int>.
 ///
 /// # Safety
-/// a and b are readable for *dim bytes.
+/// a and b are NULL or readable for *dim bytes; dim is NULL or readable.
 #[no_mangle]
 pub unsafe extern "C" fn hnx_distance_l2_u8(a: *const c_void, b: *const c_void, dim: *const c_void) -> i32 {
     // SAFETY: the caller's promise.
-    unsafe { distance::l2_u8(a.cast(), b.cast(), dim_at(dim)) }
+    match unsafe { dim_at(a, b, dim) } {
+        None => i32::MAX,
+        Some(0) => 0,
+        // SAFETY: neither is NULL; the caller's promise.
+        Some(dim) => unsafe { distance::l2_u8(a.cast(), b.cast(), dim) },
+    }
 }
 
 /// The built-in distance of a number that C uses; None for HNX_DISTANCE_CALLBACK.
@@ -90,11 +99,12 @@ pub unsafe extern "C" fn hnx_distances(
     })
 }
 
-/// Normalises a vector of dim floats as Chroma does: out = vector * (1 / (length + 1e-30)), and returns the length. out
-/// may be vector. Any thread, any time.
+/// Normalises a vector of dim floats as Chroma does: out = vector * (1 / (length + 1e-30)), and returns the length; 0,
+/// with nothing written, when one of them is NULL or not on an address divisible by 4 (hnx_last_error() says so). out may
+/// be vector. Any thread, any time.
 ///
 /// # Safety
-/// vector is readable and out writable for dim floats, on addresses divisible by 4.
+/// vector is NULL or readable, out NULL or writable for dim floats.
 #[no_mangle]
 pub unsafe extern "C" fn hnx_normalize(vector: *const f32, dim: usize, out: *mut f32) -> f32 {
     let mut length = 0.0;
