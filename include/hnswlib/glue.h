@@ -262,8 +262,8 @@ template <typename dist_t> struct Call {
         }
     }
 
-    // Searches; throws what there is to throw.
-    void search(const hnx_graph *graph, hnx_graph_query &query)
+    // Searches; throws what there is to throw. cost is called before that, when the query says what the search cost.
+    template <typename Cost> void search(const hnx_graph *graph, hnx_graph_query &query, Cost cost)
     {
         hnx_filter accepting = hnx_filter();
         hnx_stop stopping = hnx_stop();
@@ -285,9 +285,9 @@ template <typename dist_t> struct Call {
         }
         query.struct_size = sizeof query;
         query.context = this;
-        check(hnx_graph_search(graph, &query));
-        query.filter = nullptr;
-        query.stop = nullptr;
+        const hnx_status status = hnx_graph_search(graph, &query);
+        cost(query);
+        check(status);
     }
 };
 

@@ -1092,13 +1092,15 @@ private:
 
     // --------------------------------------------------------------------------------------------------------- searching
 
+    // Searches and counts what it cost.
     void run(Call &call, hnx_graph_query &query) const
     {
-        call.search(graph_, query);
-        if (query.out_hops != 0)
-            metric_hops.fetch_add(static_cast<long>(query.out_hops), std::memory_order_relaxed);
-        if (query.out_distances != 0)
-            metric_distance_computations.fetch_add(static_cast<long>(query.out_distances), std::memory_order_relaxed);
+        call.search(graph_, query, [this](const hnx_graph_query &done) {
+            if (done.out_hops == 0)
+                return;
+            metric_hops.fetch_add(static_cast<long>(done.out_hops), std::memory_order_relaxed);
+            metric_distance_computations.fetch_add(static_cast<long>(done.out_distances), std::memory_order_relaxed);
+        });
     }
 
     bool search_knn(Call &call, const void *query_data, size_t k, BaseFilterFunctor *filter, hnx_emit_fn emit) const
@@ -1133,7 +1135,7 @@ private:
         if (collect_metrics)
             run(call, query);
         else
-            call.search(graph_, query);
+            call.search(graph_, query, [](const hnx_graph_query &) {});
         Heap heap;
         glue::Inside<Heap>::of(heap) = std::move(call.ids);
         return heap;

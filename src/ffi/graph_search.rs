@@ -10,9 +10,11 @@ use crate::error::invalid;
 use crate::index::bare::Start;
 use crate::search::filter::Accept;
 use crate::search::query::Ask;
+use crate::search::scratch::Steps;
 use crate::search::until::Stop;
 
-/// Searches; query->emit receives what was found, query->out_hops and out_distances what it cost above the ground.
+/// Searches; query->emit receives what was found, query->out_hops and out_distances what it cost above the ground (also
+/// when a callback ended it).
 ///
 /// Errors: HNX_ERR_INVALID_ARGUMENT (NULL, k 0 without a stop condition), HNX_ERR_CANCELLED when a callback ended the
 /// call, HNX_ERR_OUT_OF_MEMORY, HNX_ERR_NOT_FOUND for a start that does not exist.
@@ -53,13 +55,15 @@ pub unsafe extern "C" fn hnx_graph_search(graph: *const hnx_graph, query: *mut h
             id => Start::At(id, asked.level),
         };
         let deletions = asked.flags & HNX_GRAPH_DELETIONS != 0;
+        let mut steps = Steps::default();
         // SAFETY: the caller's promise about the query's vector.
-        let steps = unsafe { graph.bare.search(asked.query.cast(), start, deletions, ask, &measure, &mut emit) }?;
+        let ended =
+            unsafe { graph.bare.search(asked.query.cast(), start, deletions, ask, &measure, &mut emit, &mut steps) };
         // SAFETY: the struct is as long as ours and writable.
         unsafe {
             (&raw mut (*query).out_hops).write_unaligned(steps.hops);
             (&raw mut (*query).out_distances).write_unaligned(steps.distances);
         }
-        Ok(())
+        ended
     })
 }

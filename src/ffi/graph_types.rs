@@ -163,9 +163,9 @@ pub struct hnx_graph_query {
     pub emit: hnx_emit_fn,
     /// Passed to emit and to hnx_graph_options.measure.
     pub context: *mut c_void,
-    /// Written: lists looked at above the ground.
+    /// Written: lists looked at above the ground, or on the one level that was searched.
     pub out_hops: u64,
-    /// Written: distances measured above the ground.
+    /// Written: links in these lists, as many as hnswlib counts for distances.
     pub out_distances: u64,
 }
 

@@ -43,7 +43,7 @@ fn walk<K: Kernel>(
     let mut bound = K::Distance::from_key(view.ruler().farthest());
     // A record's flag is in a cache line of its own: not looked at where nothing is deleted (6 % of an insertion).
     let deletions = work.deletions;
-    let Work { visited, hop, frontier, found, .. } = work;
+    let Work { visited, hop, frontier, found, steps, .. } = work;
     frontier.clear();
     found.clear();
     if wanted(view, start, deletions, accept)? {
@@ -58,6 +58,8 @@ fn walk<K: Kernel>(
         }
         frontier.pop();
         let Some(links) = view.store().links(nearest.slot, level) else { continue };
+        steps.hops += 1;
+        steps.distances += links.len() as u64;
         let count = hop.expand::<K>(view, query, links, visited);
         for at in 0..count {
             let candidate = Near { distance: hop.distances[at], slot: hop.slots[at] };

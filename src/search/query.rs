@@ -58,7 +58,10 @@ pub(crate) fn query<K: Kernel>(
         search_until::<K>(view, query, start.slot, ask.accept, stop, work)?;
         take_found(view, work);
     } else if work.deletions || ask.accept.is_some() || !K::Distance::POOLED {
-        search_layer::<K>(view, query, start.slot, 0, ef, ask.accept, work)?;
+        let above = work.steps;
+        let ended = search_layer::<K>(view, query, start.slot, 0, ef, ask.accept, work);
+        work.steps = above;
+        ended?;
         keep_nearest(&mut work.found, ask.k);
         take_found(view, work);
     } else {

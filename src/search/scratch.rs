@@ -47,7 +47,7 @@ pub(crate) struct Found {
     pub(crate) reserved: u32,
 }
 
-/// What a descent cost: lists looked at, distances measured.
+/// What a search cost above the ground, or of one level alone: lists looked at, links followed or met again.
 #[derive(Clone, Copy, Default)]
 pub(crate) struct Steps {
     pub(crate) hops: u64,

@@ -18,7 +18,8 @@ pub(crate) enum Start {
 }
 
 impl Bare {
-    /// Searches from the host's `query`, and gives what is found to `emit` in one piece.
+    /// Searches from the host's `query`, and gives what is found to `emit` in one piece. `steps` gets what it cost, also
+    /// when the host ends it.
     ///
     /// # Safety
     /// `query` is readable for what the distance reads.
@@ -30,11 +31,12 @@ impl Bare {
         ask: Ask<'_>,
         measure: &Measure<'_>,
         emit: &mut dyn FnMut(&[Found]) -> Result<()>,
-    ) -> Result<Steps> {
+        steps: &mut Steps,
+    ) -> Result<()> {
         self.core.with_scratch(|scratch| {
             with_engine!(self, engine => {
                 // SAFETY: the caller's promise.
-                unsafe { self.search_with(engine, query, start, deletions, ask, measure, emit, scratch) }
+                unsafe { self.search_with(engine, query, start, deletions, ask, measure, emit, steps, scratch) }
             })
         })
     }
@@ -51,8 +53,9 @@ impl Bare {
         ask: Ask<'_>,
         measure: &Measure<'_>,
         emit: &mut dyn FnMut(&[Found]) -> Result<()>,
+        steps: &mut Steps,
         scratch: &mut Scratch,
-    ) -> Result<Steps> {
+    ) -> Result<()> {
         let entry = self.core.graph().entry();
         let (cell, work, vector) = D::parts(scratch);
         work.deletions = deletions;
@@ -68,13 +71,15 @@ impl Bare {
                     view.query(vector.bytes())
                 }
             };
-            match start {
-                Start::Top => engine.query(&view, query, entry, ask, work)?,
+            let ended = match start {
+                Start::Top => engine.query(&view, query, entry, ask, work),
                 Start::At(id, level) => {
                     let level = usize::try_from(level).map_err(|_| invalid(format!("level {level}")))?;
-                    engine.query_level(&view, query, (self.slot(id)?, level), ask, work)?;
+                    engine.query_level(&view, query, (self.slot(id)?, level), ask, work)
                 }
-            }
+            };
+            *steps = work.steps;
+            ended?;
         }
         let (results, found) = (&work.results, &mut work.emitted);
         found.clear();
@@ -84,7 +89,6 @@ impl Bare {
             id: hit.slot.id(),
             reserved: 0,
         }));
-        emit(found)?;
-        Ok(work.steps)
+        emit(found)
     }
 }
