@@ -159,7 +159,7 @@ pub struct hnx_graph_query {
     pub filter: *const hnx_filter,
     /// NULL, or when to stop and what to keep; k and ef are not used then, and everything kept is emitted.
     pub stop: *const hnx_stop,
-    /// Receives what was found, nearest first, equal distances by label.
+    /// Receives what was found, nearest first, equal distances by label (with stop, in the order of hnswlib's heap).
     pub emit: hnx_emit_fn,
     /// Passed to emit and to hnx_graph_options.measure.
     pub context: *mut c_void,

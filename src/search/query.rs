@@ -32,7 +32,8 @@ impl Ask<'_> {
     }
 }
 
-/// Leaves the labels and distances of the nearest live records in `work.results`, nearest first, equal ones by label.
+/// Leaves the labels and distances of the nearest live records in `work.results`, nearest first, equal ones by label
+/// (with a stop condition, as hnswlib's heap has them).
 #[inline(always)]
 pub(crate) fn query<K: Kernel>(
     view: &View<'_>,
@@ -56,7 +57,7 @@ pub(crate) fn query<K: Kernel>(
     let ef = ask.ef.min(view.count());
     if let Some(stop) = ask.stop {
         search_until::<K>(view, query, start.slot, ask.accept, stop, work)?;
-        take_found(view, work);
+        drain_found(view, work);
     } else if work.deletions || ask.accept.is_some() || !K::Distance::POOLED {
         let above = work.steps;
         let ended = search_layer::<K>(view, query, start.slot, 0, ef, ask.accept, work);
@@ -76,6 +77,17 @@ pub(crate) fn query<K: Kernel>(
         results.sort_by(Hit::order);
     }
     Ok(())
+}
+
+/// Equal distances stay as hnswlib's heap hands them out: what a host's stop condition makes of the end of the row may
+/// depend on it.
+#[inline(always)]
+fn drain_found<D: Distance>(view: &View<'_>, work: &mut Work<D>) {
+    let Work { found, results, .. } = work;
+    while let Some(Near { distance, slot }) = found.pop() {
+        results.push(Hit { distance, label: view.label(slot), slot });
+    }
+    results.reverse();
 }
 
 #[inline(always)]
