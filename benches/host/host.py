@@ -21,7 +21,8 @@ SETS = {'sift': ('sift-128-l2', 'bvecs', 'l2'), 'glove': ('glove-100-cosine', 'f
 
 
 def compile_hosts(folder):
-    source, library = os.path.join(REPO, 'benches/host/host.cpp'), os.path.join(REPO, 'target/release')
+    source = os.path.join(REPO, 'benches/host/host.cpp')
+    library = os.path.dirname(os.environ.get('HNX_LIB') or os.path.join(REPO, 'target/release/libhnx.so'))
     flags = ['c++', '-std=c++11', '-O3', '-march=native', source, '-pthread']
     original, ours = os.path.join(folder, 'original'), os.path.join(folder, 'libhnx')
     subprocess.run([*flags, '-w', f'-I{ORIGINAL}', '-o', original], check=True)

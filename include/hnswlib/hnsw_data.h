@@ -36,7 +36,8 @@ public:
                                     length_size, link_list_buffer, link_list_size);
     }
 
-    // Whether the files of a directory hold the same bytes; prints which does not.
+    // Whether the files of a directory hold the same bytes; prints which does not. What is longer has zeros at its end:
+    // records that are not there yet.
     bool matchesWithDirectory(const std::string &directory) const
     {
         const HnswData<const char> view = getView();
@@ -51,7 +52,11 @@ private:
     {
         std::ifstream file(path, std::ios::binary);
         const std::string bytes((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
-        const bool same = file.is_open() && bytes.size() == size && (size == 0 || memcmp(bytes.data(), buffer, size) == 0);
+        const size_t both = std::min(size, bytes.size());
+        const auto is_zero = [](char byte) { return byte == 0; };
+        const bool same = file.is_open() && std::equal(buffer, buffer + both, bytes.begin()) &&
+                          std::all_of(buffer + both, buffer + size, is_zero) &&
+                          std::all_of(bytes.begin() + static_cast<std::ptrdiff_t>(both), bytes.end(), is_zero);
         if (!same)
             std::cout << path << " differs\n";
         return same;

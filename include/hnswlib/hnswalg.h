@@ -234,7 +234,7 @@ public:
     //
     // replace_deleted puts it in the place of a deleted element, if there is one; a label that exists, deleted or not, gets
     // its own place. Throws std::runtime_error with hnswlib's words. An exception of the distance function passes
-    // through; a new element is then deleted again.
+    // through; then nothing was added, or what was is deleted.
     void addPoint(const void *data_point, labeltype label, bool replace_deleted = false)
     {
         if (replace_deleted && !allow_replace_deleted_)
@@ -558,11 +558,11 @@ public:
         openPersistentIndex();
     }
 
-    // Writes what changed to the directory: see hnx_persist_dirty(). Throws std::runtime_error; the call can then be made
-    // again.
+    // Writes what changed to the directory: see hnx_persist_dirty(). Throws std::runtime_error, also for an index without a
+    // directory that holds something; the call can then be made again.
     void persistDirty()
     {
-        if (elements_to_persist_.empty())
+        if (elements_to_persist_.empty() && (persist_on_write_ || cur_element_count == 0))
             return;
         if (!persist_on_write_)
             throw std::runtime_error("persistDirty called for an index that is not set to persist on write");
@@ -1055,19 +1055,18 @@ private:
         try {
             rewrite(data, id, label, 1.0, true);
         } catch (...) {
-            if (isMarkedDeleted(id)) { // nothing was changed
-                std::unique_lock<std::mutex> back(label_lookup_lock), again(deleted_elements_lock);
-                label_lookup_.erase(label);
-                if (named)
-                    label_lookup_[before] = id;
-                deleted_elements.insert(id);
-            }
+            std::unique_lock<std::mutex> back(label_lookup_lock), again(deleted_elements_lock);
+            label_lookup_.erase(label);
+            if (named && getExternalLabel(id) == before)
+                label_lookup_[before] = id;
+            deleted_elements.insert(id);
             throw;
         }
         return true;
     }
 
-    // Gives an element other data and another label, and relinks it; a deleted one comes back to life.
+    // Gives an element other data and another label, and relinks it; a deleted one comes back to life, or stays deleted when
+    // this throws.
     void rewrite(const void *data, tableint id, labeltype label, float probability, bool revive)
     {
         Change change(*this);
@@ -1085,8 +1084,10 @@ private:
             for (; draws > 0; draws--)
                 distribution(update_probability_generator_);
         }
-        if (revive && !isMarkedDeleted(id))
+        if (revive && status == HNX_OK)
             num_deleted_ -= 1;
+        else if (revive && !isMarkedDeleted(id))
+            hnx_graph_set_deleted(graph_, id, true);
         change.check(status);
     }
 
@@ -1158,6 +1159,8 @@ private:
             return;
         float length;
         memcpy(&length, length_memory_ + id * sizeof length, sizeof length);
+        if (length == 0) // never written, as in an index that a host filled through the fields
+            return;
         for (data_t &value : data)
             value = static_cast<data_t>(static_cast<float>(value) * length);
     }

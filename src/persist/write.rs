@@ -117,6 +117,10 @@ fn save_file(storage: &dyn Storage, path: &Path, write: impl FnOnce(Box<dyn Stor
     if path.is_dir() || path.file_name().is_none() {
         return Err(invalid(format!("{} is a directory", path.display())));
     }
+    // A device or a pipe would be replaced by a file.
+    if path.symlink_metadata().is_ok_and(|at| !at.is_file()) {
+        return Err(invalid(format!("{} is not a regular file", path.display())));
+    }
     let (beside, file) = temporary(storage, &path)?;
     let written = write(file).and_then(|()| storage.rename(&beside, &path));
     if written.is_err() {
