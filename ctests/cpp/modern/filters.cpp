@@ -111,13 +111,13 @@ void test_filters()
     const std::runtime_error original("the filter's own words");
     try {
         (void)index.query(query, K, how, [&](std::uint64_t) -> bool { throw original; });
-        CHECK(!"thrown");
+        check_failed(__FILE__, __LINE__, "nothing was thrown");
     } catch (const std::exception &error) {
         CHECK(std::string(error.what()) == original.what());
     }
     try {
         (void)index.query(query, K, how, [&](std::uint64_t) -> bool { throw Counted(); });
-        CHECK(!"thrown");
+        check_failed(__FILE__, __LINE__, "nothing was thrown");
     } catch (const Counted &) {
         CHECK(Counted::alive == 1);
     }

@@ -34,7 +34,7 @@ void read(const hnx::index &index, const std::vector<float> &rows, std::uint64_t
         CHECK_THROWS(HNX_ERR_NOT_FOUND, std::to_string(1000000 + me), (void)index.get(1000000 + me));
         try {
             (void)index.query(query, 3, how, [me](std::uint64_t) -> bool { throw me; });
-            CHECK(!"thrown");
+            check_failed(__FILE__, __LINE__, "nothing was thrown");
         } catch (std::uint64_t mine) {
             CHECK(mine == me);
         }
