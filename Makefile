@@ -53,7 +53,7 @@ build/examples/%: examples/%.c include/hnx.h FORCE | shared
 	@mkdir -p $(@D)
 	$(CC) -std=c99 $(STRICT) $(CFLAGS) -Iinclude $< -o $@ $(LINK) -lm
 
-build/examples/%: examples/%.cpp include/hnx.h FORCE | shared
+build/examples/%: examples/%.cpp include/hnx.h include/hnx.hpp FORCE | shared
 	@mkdir -p $(@D)
 	$(CXX) -std=c++17 $(STRICT) $(CFLAGS) -pthread -Iinclude $< -o $@ $(LINK)
 
@@ -74,14 +74,14 @@ bench: shared
 header: tools
 	HNX_BLESS=1 $(CARGO) test --test header
 
-## install        installs library, header and pkg-config file; PREFIX=/usr/local, DESTDIR=, LIBDIR=, INCLUDEDIR=
+## install        installs library, headers and pkg-config file; PREFIX=/usr/local, DESTDIR=, LIBDIR=, INCLUDEDIR=
 install: lib
 	install -d "$(DESTDIR)$(LIBDIR)/pkgconfig" "$(DESTDIR)$(INCLUDEDIR)"
 	install -m 755 $(SHARED) "$(DESTDIR)$(LIBDIR)/libhnx.so.$(VERSION)"
 	ln -sf libhnx.so.$(VERSION) "$(DESTDIR)$(LIBDIR)/libhnx.so.$(ABI)"
 	ln -sf libhnx.so.$(ABI) "$(DESTDIR)$(LIBDIR)/libhnx.so"
 	install -m 644 $(STATIC) "$(DESTDIR)$(LIBDIR)/libhnx.a"
-	install -m 644 include/hnx.h "$(DESTDIR)$(INCLUDEDIR)/hnx.h"
+	install -m 644 include/hnx.h include/hnx.hpp "$(DESTDIR)$(INCLUDEDIR)/"
 	sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@LIBDIR@|$(LIBDIR)|' -e 's|@INCLUDEDIR@|$(INCLUDEDIR)|' \
 	    -e 's|@VERSION@|$(VERSION)|' hnx.pc.in > "$(DESTDIR)$(LIBDIR)/pkgconfig/hnx.pc"
 	@if [ -z "$(DESTDIR)" ] && [ "$$(id -u)" = 0 ] && command -v ldconfig >/dev/null; then ldconfig; fi
@@ -89,7 +89,8 @@ install: lib
 ## uninstall      removes what install put there
 uninstall:
 	rm -f "$(DESTDIR)$(LIBDIR)/libhnx.so" "$(DESTDIR)$(LIBDIR)/libhnx.so.$(ABI)" "$(DESTDIR)$(LIBDIR)/libhnx.so.$(VERSION)" \
-	    "$(DESTDIR)$(LIBDIR)/libhnx.a" "$(DESTDIR)$(INCLUDEDIR)/hnx.h" "$(DESTDIR)$(LIBDIR)/pkgconfig/hnx.pc"
+	    "$(DESTDIR)$(LIBDIR)/libhnx.a" "$(DESTDIR)$(INCLUDEDIR)/hnx.h" "$(DESTDIR)$(INCLUDEDIR)/hnx.hpp" \
+	    "$(DESTDIR)$(LIBDIR)/pkgconfig/hnx.pc"
 
 ## deps           installs the Debian packages that tests and benchmarks need (root); says which where it cannot
 deps:
