@@ -499,6 +499,10 @@ public:
             throw std::runtime_error("The newly inserted element should have blank link list");
         Call call(fstdistfunc_, dist_func_param_);
         const std::vector<hnx_hit> hits = drain(top_candidates);
+        for (const hnx_hit &hit : hits) {
+            if (hit.id == cur_c)
+                throw std::runtime_error("Trying to connect an element to itself");
+        }
         tableint next = 0;
         call.check(hnx_graph_connect(graph_, cur_c, hits.data(), hits.size(), static_cast<uint32_t>(level), &call, &next));
         return next;
@@ -606,6 +610,31 @@ public:
         output_header.flush();
     }
 
+    // Reads the upper-level lists of all elements from what is in link_lists.bin, and takes the labels from the records.
+    // Throws std::runtime_error when a list is not what it says, or memory is short; the lists before it are new then.
+    void loadLinkLists(std::istream &input_link_list)
+    {
+        const size_t count = cur_element_count;
+        for (size_t at = 0; at < count; at++) {
+            label_lookup_[getExternalLabel(static_cast<tableint>(at))] = static_cast<tableint>(at);
+            linklistsizeint size = 0;
+            readBinaryPOD(input_link_list, size);
+            const size_t levels = size / size_links_per_element_;
+            if (!input_link_list || size % size_links_per_element_ != 0 || levels > MAX_LEVEL)
+                throw std::runtime_error("Index seems to be corrupted or unsupported");
+            char *lists = size ? static_cast<char *>(malloc(size)) : nullptr;
+            if (size && !lists)
+                throw std::runtime_error("Not enough memory: loadIndex failed to allocate linklist");
+            if (size && !input_link_list.read(lists, static_cast<std::streamsize>(size))) {
+                free(lists);
+                throw std::runtime_error("Index seems to be corrupted or unsupported");
+            }
+            free(linkLists_[at]);
+            linkLists_[at] = lists;
+            element_levels_[at] = static_cast<int>(levels);
+        }
+    }
+
     // Recounts the deleted elements.
     void loadDeleted()
     {
@@ -689,6 +718,7 @@ public:
 
 private:
     static const size_t FILE_HEADER = 96;
+    static const size_t MAX_LEVEL = 63; // of a record in libhnx
 
     hnx_graph *graph_ = nullptr;
     bool chroma_ = false;                 // made or stored as chroma-hnswlib does: with lengths
@@ -1171,6 +1201,7 @@ private:
 template <typename dist_t> const tableint HierarchicalNSW<dist_t>::MAX_LABEL_OPERATION_LOCKS;
 template <typename dist_t> const unsigned char HierarchicalNSW<dist_t>::DELETE_MARK;
 template <typename dist_t> const size_t HierarchicalNSW<dist_t>::FILE_HEADER;
+template <typename dist_t> const size_t HierarchicalNSW<dist_t>::MAX_LEVEL;
 
 } // namespace libhnx
 } // namespace hnswlib
