@@ -9,7 +9,8 @@
 # Each is its published archive with one folder exchanged: the hnswlib headers it brings become a link to include/hnswlib.
 # Its own build description then compiles it with its own flags; LDFLAGS name the library. What is up to date is kept.
 # HNX_LIB names the library (default target/release/libhnx.so), HNX_INCLUDE the folder of hnx.h and hnswlib/, HNX_ORIGINALS
-# and HNX_HOSTS the folders of the originals (ctests/python/originals.sh) and of the results. Ends with 77 and the reason if a part cannot be built on this machine.
+# and HNX_HOSTS the folders of the originals (ctests/python/originals.sh) and of the results. Ends with 77 and the reason
+# if a part cannot be built on this machine.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 repo=$(cd "$here/../.." && pwd)
@@ -53,20 +54,8 @@ ours() {
 }
 
 source_of() { # package-version: its unpacked archive in $originals/src
-    local name=$1 log=$hosts/download.log
-    [ -e "$originals/src/$name/python_bindings/bindings.cpp" ] && return
-    if [ -x "$repo/ctests/conformance/fetch.sh" ]; then
-        "$repo/ctests/conformance/fetch.sh" >"$log" 2>&1 || true
-        [ -e "$originals/src/$name/python_bindings/bindings.cpp" ] && return
-    fi
-    local scratch
-    scratch=$(mktemp -d "$originals/src/download.XXXXXX")
-    "$python" -m pip download -q --no-deps --no-binary :all: --no-build-isolation -d "$scratch" "${name%-*}==${name##*-}" \
-        >"$log" 2>&1 || { rm -rf "$scratch"; not_downloaded "$name" "$log"; }
-    tar -xzf "$scratch"/*.tar.gz -C "$scratch"
-    rm -rf "${originals:?}/src/$name"
-    mv "$scratch"/*-"${name##*-}" "$originals/src/$name"
-    rm -rf "$scratch"
+    [ -e "$originals/src/$1/python_bindings/bindings.cpp" ] ||
+        "$repo/ctests/conformance/fetch.sh" "$originals" >"$hosts/download.log" 2>&1 || not_downloaded "$1" "$hosts/download.log"
 }
 
 build_python() { # folder, package-version

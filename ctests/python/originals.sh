@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# Builds the original packages, the oracles of these tests, from their source archives on PyPI: originals.sh [DIR]
-# (default $HNX_ORIGINALS, else <repo>/build/originals). What is there already is kept, so a second call is instant.
+# Builds the original packages, the oracles of these tests, from their source archives: originals.sh [DIR] (default
+# $HNX_ORIGINALS, else <repo>/build/originals). What is there already is kept, so a second call is instant.
 #
-#   DIR/venv           python with numpy
+#   DIR/venv, DIR/src  python with numpy, and the archives (ctests/conformance/fetch.sh)
 #   DIR/hnswlib        hnswlib 0.8.0, -march=native (what pip builds)
 #   DIR/hnswlib-sse    hnswlib 0.8.0, HNSWLIB_NO_NATIVE=1 (SSE, no FMA)
 #   DIR/chroma         chroma-hnswlib 0.7.1, -march=native
@@ -19,11 +19,7 @@ python=$dir/venv/bin/python
 # A native build is good for the CPU it was made on only.
 cpu=$(grep -m1 -E '^(flags|Features)' /proc/cpuinfo 2>/dev/null | cksum | cut -d' ' -f1 || true)
 
-if ! "$python" -c 'import numpy, pybind11, setuptools, wheel' 2>/dev/null; then
-    rm -rf "$dir/venv"
-    python3 -m venv "$dir/venv"
-    "$python" -m pip install -q "numpy>=1.26,<3" "pybind11>=2.13,<4" "setuptools>=69" wheel
-fi
+"$repo/ctests/conformance/fetch.sh" "$dir"
 
 build() { # folder, requirement, environment setting
     local target=$dir/$1 want="$2 $3 cpu:$cpu $("$python" -VV | tr '\n' ' ')" log=$dir/$1.log
@@ -31,7 +27,7 @@ build() { # folder, requirement, environment setting
     echo "building $1 ($2 $3)"
     rm -rf "$target"
     if ! env -u CFLAGS -u CXXFLAGS ${3:+"$3"} "$python" -m pip install -q --no-deps --no-cache-dir --no-binary :all: \
-        --no-build-isolation --target "$target" "$2" >"$log" 2>&1; then
+        --no-build-isolation --target "$target" "$dir/src/$2.tar.gz" >"$log" 2>&1; then
         tail -n 30 "$log" >&2
         echo "originals.sh: $1 did not build; the whole log is $log" >&2
         return 1
@@ -39,10 +35,10 @@ build() { # folder, requirement, environment setting
     echo "$want" >"$target/.made"
 }
 
-build hnswlib hnswlib==0.8.0 "" &
+build hnswlib hnswlib-0.8.0 "" &
 first=$!
-build chroma chroma-hnswlib==0.7.1 "" &
+build chroma chroma-hnswlib-0.7.1 "" &
 second=$!
 wait $first
-build hnswlib-sse hnswlib==0.8.0 HNSWLIB_NO_NATIVE=1
+build hnswlib-sse hnswlib-0.8.0 HNSWLIB_NO_NATIVE=1
 wait $second
