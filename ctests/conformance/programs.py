@@ -2,6 +2,8 @@
 import hashlib
 import os
 import subprocess
+import threading
+from collections import defaultdict
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 REPO = os.path.dirname(os.path.dirname(HERE))
@@ -12,6 +14,7 @@ BUILD = os.path.join(REPO, 'build', 'conformance')
 HNSWLIB, CHROMA = (os.path.join(ORIGINALS, 'src', name) for name in ('hnswlib-0.8.0', 'chroma-hnswlib-0.7.1'))
 STRICT = ['-Wall', '-Wextra', '-pedantic', '-Werror']
 COMPILER = os.environ.get('CXX') or 'g++'
+BUILDING = defaultdict(threading.Lock)  # by the program that is being built
 
 
 def hash_of(paths, *words):
@@ -41,14 +44,15 @@ def run(command):
 def built(name, sources, flags, headers):
     """Compiles a program unless it is there, of the same sources, flags and headers; its path."""
     target = os.path.join(BUILD, name)
-    wanted = hash_of([HERE, *headers], COMPILER, flags, sources)
-    mark = target + '.made'
-    if os.path.exists(target) and os.path.exists(mark) and open(mark).read() == wanted:
-        return target
-    os.makedirs(BUILD, exist_ok=True)
-    run([COMPILER, *[os.path.join(HERE, source) for source in sources], *flags, '-pthread', '-o', target])
-    with open(mark, 'w') as stream:
-        stream.write(wanted)
+    mark, files = target + '.made', [os.path.join(HERE, file) for file in os.listdir(HERE) if file.endswith(('.cpp', '.h'))]
+    wanted = hash_of([*sorted(files), *headers], COMPILER, flags, sources)
+    with BUILDING[name]:
+        if os.path.exists(target) and os.path.exists(mark) and open(mark).read() == wanted:
+            return target
+        os.makedirs(BUILD, exist_ok=True)
+        run([COMPILER, *[os.path.join(HERE, source) for source in sources], *flags, '-pthread', '-o', target])
+        with open(mark, 'w') as stream:
+            stream.write(wanted)
     return target
 
 

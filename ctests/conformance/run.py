@@ -104,7 +104,9 @@ def verdict(a, b):
 
 
 def compare_program(totals, name, upstream, options):
-    pair = programs.original(name, upstream), programs.ours(name)
+    with concurrent.futures.ThreadPoolExecutor(2) as pool:
+        original, ours = pool.submit(programs.original, name, upstream), pool.submit(programs.ours, name)
+    pair = original.result(), ours.result()
     if options.show is not None:
         return show(pair, options.show)
     ranges = [(first, min(first + CHUNK, options.first + options.sequences) - 1)
@@ -134,13 +136,20 @@ def show(pair, seed):
 
 
 def cases(totals, module):
-    """Runs the cases of a module, functions by name; what they throw is a failure."""
-    for name, case in module.cases():
+    """Runs the cases of a module, pairs of name and function; what they throw is a failure."""
+    def result(named):
         try:
-            case()
-            totals.good()
+            named[1]()
         except (AssertionError, OSError, subprocess.SubprocessError) as error:
-            totals.bad(f'{module.__name__} {name}: {error}')
+            return f'{module.__name__} {named[0]}: {error}'
+        return None
+
+    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+        for failure in pool.map(result, module.cases()):
+            if failure:
+                totals.bad(failure)
+            else:
+                totals.good()
 
 
 def run_part(totals, part, options):
@@ -165,8 +174,8 @@ def main():
     if unknown:
         parser.error(f'no such part: {", ".join(unknown)}; there are: {", ".join(PARTS)}')
     fetched = subprocess.run([os.path.join(programs.HERE, 'fetch.sh'), programs.ORIGINALS])
-    if fetched.returncode != 0:
-        return fetched.returncode
+    if fetched.returncode != 0:  # a machine without network may test the rest; CI may not
+        return 1 if os.environ.get('CI') else fetched.returncode
     totals = Totals()
     for part in options.parts or PARTS:
         started, before = time.monotonic(), (totals.passed, totals.failed)
