@@ -6,8 +6,7 @@
 #include <type_traits>
 
 #include "interfaces.h"
-#include "space_ip.h"
-#include "space_l2.h"
+#include "kernels.h"
 
 namespace hnswlib
 {

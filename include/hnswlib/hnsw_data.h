@@ -41,10 +41,10 @@ public:
     bool matchesWithDirectory(const std::string &directory) const
     {
         const HnswData<const char> view = getView();
-        return matches(directory + "/header.bin", view.header_buffer, view.header_size) &
-               matches(directory + "/data_level0.bin", view.data_level0_buffer, view.data_level0_size) &
-               matches(directory + "/length.bin", view.length_buffer, view.length_size) &
-               matches(directory + "/link_lists.bin", view.link_list_buffer, view.link_list_size);
+        bool same = matches(directory + "/header.bin", view.header_buffer, view.header_size);
+        same = matches(directory + "/data_level0.bin", view.data_level0_buffer, view.data_level0_size) && same;
+        same = matches(directory + "/length.bin", view.length_buffer, view.length_size) && same;
+        return matches(directory + "/link_lists.bin", view.link_list_buffer, view.link_list_size) && same;
     }
 
 private:

@@ -2,71 +2,12 @@
 #pragma once
 
 #include "interfaces.h"
-#include "space_l2.h"
+#include "kernels.h"
 
 namespace hnswlib
 {
 inline namespace libhnx
 {
-
-// The dot product itself. Sixteen sums, so that compilers keep them in vector registers.
-inline float InnerProduct(const void *a, const void *b, const void *dim)
-{
-    const size_t size = *static_cast<const size_t *>(dim);
-    const char *x = static_cast<const char *>(a), *y = static_cast<const char *>(b);
-    float sums[16] = {0}, p[16], q[16];
-    size_t at = 0;
-    for (; at + 16 <= size; at += 16) {
-        memcpy(p, x + at * sizeof(float), sizeof p);
-        memcpy(q, y + at * sizeof(float), sizeof q);
-        for (int i = 0; i < 16; i++)
-            sums[i] += p[i] * q[i];
-    }
-    for (; at < size; at++) {
-        memcpy(p, x + at * sizeof(float), sizeof(float));
-        memcpy(q, y + at * sizeof(float), sizeof(float));
-        sums[at % 16] += p[0] * q[0];
-    }
-    for (int half = 8; half > 0; half /= 2) {
-        for (int i = 0; i < half; i++)
-            sums[i] += sums[i + half];
-    }
-    return sums[0];
-}
-
-// 1 - dot product.
-inline float InnerProductDistance(const void *a, const void *b, const void *dim) { return hnx_distance_ip(a, b, dim); }
-
-#define HNX_SAME_DOT(name) \
-    inline float name(const void *a, const void *b, const void *dim) { return InnerProduct(a, b, dim); }
-#define HNX_SAME_DISTANCE(name) \
-    inline float name(const void *a, const void *b, const void *dim) { return hnx_distance_ip(a, b, dim); }
-
-#if defined(USE_AVX512)
-HNX_SAME_DOT(InnerProductSIMD16ExtAVX512)
-HNX_SAME_DISTANCE(InnerProductDistanceSIMD16ExtAVX512)
-#endif
-#if defined(USE_AVX)
-HNX_SAME_DOT(InnerProductSIMD16ExtAVX)
-HNX_SAME_DOT(InnerProductSIMD4ExtAVX)
-HNX_SAME_DISTANCE(InnerProductDistanceSIMD16ExtAVX)
-HNX_SAME_DISTANCE(InnerProductDistanceSIMD4ExtAVX)
-#endif
-#if defined(USE_SSE)
-HNX_SAME_DOT(InnerProductSIMD16ExtSSE)
-HNX_SAME_DOT(InnerProductSIMD4ExtSSE)
-HNX_SAME_DISTANCE(InnerProductDistanceSIMD16ExtSSE)
-HNX_SAME_DISTANCE(InnerProductDistanceSIMD4ExtSSE)
-HNX_SAME_DISTANCE(InnerProductDistanceSIMD16ExtResiduals)
-HNX_SAME_DISTANCE(InnerProductDistanceSIMD4ExtResiduals)
-HNX_MAYBE_UNUSED static DISTFUNC<float> InnerProductSIMD16Ext = InnerProductSIMD16ExtSSE;
-HNX_MAYBE_UNUSED static DISTFUNC<float> InnerProductSIMD4Ext = InnerProductSIMD4ExtSSE;
-HNX_MAYBE_UNUSED static DISTFUNC<float> InnerProductDistanceSIMD16Ext = InnerProductDistanceSIMD16ExtSSE;
-HNX_MAYBE_UNUSED static DISTFUNC<float> InnerProductDistanceSIMD4Ext = InnerProductDistanceSIMD4ExtSSE;
-#endif
-
-#undef HNX_SAME_DOT
-#undef HNX_SAME_DISTANCE
 
 // Vectors of dim floats. For cosine the host normalises.
 class InnerProductSpace : public SpaceInterface<float> {

@@ -1,8 +1,8 @@
 // Vectors that belong to documents, and searches that end by other rules than a number of neighbours.
 #pragma once
 
-#include "space_ip.h"
-#include "space_l2.h"
+#include "interfaces.h"
+#include "kernels.h"
 
 namespace hnswlib
 {

@@ -77,5 +77,3 @@ public:
 
 } // namespace libhnx
 } // namespace hnswlib
-
-#include "hnswlib.h"

@@ -49,7 +49,8 @@ pub unsafe extern "C" fn hnx_graph_search(graph: *const hnx_graph, query: *mut h
         }
         let accepts = |label| filter.as_ref()?.accepts(label);
         let accept: Option<&Accept<'_>> = if filter.is_some() { Some(&accepts) } else { None };
-        let ask = Ask { accept, stop: stop.as_ref().map(|stop| stop as &dyn Stop), ..Ask::nearest(asked.k, asked.ef) };
+        let stop = stop.as_ref().map(|stop| stop as &dyn Stop);
+        let ask = Ask { accept, stop, ties_as_in_heaps: true, ..Ask::nearest(asked.k, asked.ef) };
         let start = match asked.start {
             HNX_GRAPH_TOP => Start::Top,
             id => Start::At(id, asked.level),

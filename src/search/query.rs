@@ -23,12 +23,15 @@ pub(crate) struct Ask<'a> {
     pub(crate) accept: Option<&'a Accept<'a>>,
     /// When the host wants to stop, and what to keep; then k and ef mean nothing.
     pub(crate) stop: Option<&'a dyn Stop>,
+    /// Whether equal distances are to come out as from hnswlib's heaps: which of them are found, and by which way. The
+    /// sorted pool, which is faster, has an order of its own for them.
+    pub(crate) ties_as_in_heaps: bool,
 }
 
 impl Ask<'_> {
     /// For the k nearest.
     pub(crate) fn nearest(k: usize, ef: usize) -> Self {
-        Self { k, ef: ef.max(k), accept: None, stop: None }
+        Self { k, ef: ef.max(k), accept: None, stop: None, ties_as_in_heaps: false }
     }
 }
 
@@ -58,7 +61,7 @@ pub(crate) fn query<K: Kernel>(
     if let Some(stop) = ask.stop {
         search_until::<K>(view, query, start.slot, ask.accept, stop, work)?;
         drain_found(view, work);
-    } else if work.deletions || ask.accept.is_some() || !K::Distance::POOLED {
+    } else if work.deletions || ask.accept.is_some() || ask.ties_as_in_heaps || !K::Distance::POOLED {
         let above = work.steps;
         let ended = search_layer::<K>(view, query, start.slot, 0, ef, ask.accept, work);
         work.steps = above;
