@@ -28,7 +28,7 @@ Setup random_setup(Random &random)
     setup.normalize = random.chance(50);
     setup.persistent = random.chance(70);
     setup.inner_product = setup.normalize || random.chance(30);
-    setup.dim = static_cast<size_t>(random.between(setup.normalize ? 4 : 1, 40));
+    setup.dim = static_cast<size_t>(random.between(setup.normalize ? 6 : 1, 40));
     setup.capacity = static_cast<size_t>(random.between(60, 400));
     setup.m = static_cast<size_t>(random.chance(40) ? random.between(2, 5) : random.between(2, 24));
     setup.ef_construction = static_cast<size_t>(random.between(5, 120));

@@ -65,7 +65,7 @@ void run_built_in(uint64_t seed, Random &random, Setup &setup, const Arguments &
     setup.metric = l2 ? L2 : INNER_PRODUCT;
     if (random.chance(15))
         setup.flavour = ROUNDED;
-    else if (setup.dim >= 4 && random.chance(l2 ? 5 : 40))
+    else if (setup.dim >= 6 && random.chance(l2 ? 5 : 40))
         setup.flavour = UNIT_LENGTH;
     hnswlib::L2Space first(setup.dim);
     hnswlib::InnerProductSpace second(setup.dim);

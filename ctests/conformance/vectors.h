@@ -24,8 +24,8 @@ inline const char *flavour_name(Flavour flavour)
     return names[flavour];
 }
 
-// Random integers, at least four, whose squares sum up to total. Four are left for last: any number is a sum of four
-// squares, and most are one in many ways.
+// Random integers, at least five, whose squares sum up to total. Four are left for last: any number is a sum of four
+// squares, and most are one in many ways (a power of four, which four alone would have to be, is not).
 inline bool fill_to_length(Random &random, std::vector<int> &x, int total)
 {
     const size_t dim = x.size();
@@ -84,7 +84,8 @@ private:
         std::vector<int> x(dim_);
         while (!fill_to_length(random_, x, root_ * root_)) {
         }
-        const double scale = static_cast<double>(1 << random_.between(0, 6)) / root_;
+        // One length for all with L2: differences of unequal ones would need more bits.
+        const double scale = static_cast<double>(1 << (metric_ == L2 ? 0 : random_.between(0, 6))) / root_;
         for (size_t i = 0; i < dim_; i++)
             out[i] = static_cast<Elem>(x[i] * scale);
     }
