@@ -80,8 +80,11 @@ def agreed(name, tolerance):
 EXACT = ('surface', 'constructors', 'spacesExactly', 'argumentsOfAll', 'initIndex', 'changes', 'filters', 'promises', 'manyPromises', 'write')
 for _name in EXACT:
     case(_name, 0)(agreed)
-for _name in ('spaces', 'searches', 'bruteChanges'):  # with plain floats in them
+for _name in ('searches', 'bruteChanges'):  # with plain floats in them
     case(_name, 2e-6)(agreed)
+# Sums of hundreds of terms of either sign, in the order of each one's kernels: some units in the last place of the
+# largest partial sum, which is ten times what is left.
+case('spaces', 2e-5)(agreed)
 
 
 def alone(name):
