@@ -6,12 +6,17 @@ const { promisify } = require('node:util');
 const abi = require('./abi.js');
 
 /** The library: the one HNX_LIB names, else the one built in this tree, else the system's. */
-function find() {
+function load() {
     const built = path.join(__dirname, '..', '..', 'target', 'release', 'libhnx.so');
-    return process.env.HNX_LIB || (fs.existsSync(built) ? built : 'libhnx.so.0.1');
+    const name = process.env.HNX_LIB || (fs.existsSync(built) ? built : 'libhnx.so.0.1');
+    try {
+        return abi.open(name);
+    } catch (error) {
+        throw new Error(`${name}: ${error.message}`, { cause: error });
+    }
 }
 
-const lib = abi.open(find());
+const lib = load();
 if (!lib.hnx_version().startsWith('0.1.')) throw new Error(`libhnx is ${lib.hnx_version()}; this module needs 0.1`);
 
 const METRICS = { l2: abi.HNX_METRIC_L2, ip: abi.HNX_METRIC_IP, cosine: abi.HNX_METRIC_COSINE };
