@@ -737,7 +737,9 @@ typedef int32_t (*hnx_accept_fn)(void *context,
 
 /*
  Which labels a query may find; for hnx_query_options.filter and hnx_graph_query.filter. By a function, by a list of
- labels, which spares a host a call per record, or by both: a label must pass both then.
+ labels, which spares a host a call per record, or by both: a label must pass both then. Cost: the fewer records pass,
+ the farther a search walks, at worst past every record; a list is brought into a table by each call, so ask for many
+ queries at once.
  */
 typedef struct hnx_filter {
     /*
