@@ -157,7 +157,15 @@ class Go(Language):
         path = self.write_readme('main.go', text)
         self.must('go', 'run', path, cwd=self.folder)
 
-    version = None  # linked when it is built
+    def system_library(self, libraries):
+        """With the tag hnx_system cgo takes what pkg-config says."""
+        with open(os.path.join(REPO, 'hnx.pc.in'), encoding='utf-8') as file:
+            text = file.read()
+        for name, value in (('PREFIX', '/usr'), ('LIBDIR', libraries), ('INCLUDEDIR', os.path.join(REPO, 'include')), ('VERSION', '0.1.0')):
+            text = text.replace(f'@{name}@', value)
+        with open(os.path.join(libraries, 'hnx.pc'), 'w', encoding='utf-8') as file:
+            file.write(text)
+        self.must('go', 'run', '-tags', 'hnx_system', './example', cwd=self.folder, PKG_CONFIG_PATH=libraries, CGO_LDFLAGS='')
 
 
 class Java(Language):
@@ -258,7 +266,7 @@ def library_folder(library):
 
 
 def finds_the_library(language, libraries):
-    """By HNX_LIB before anything else; else, outside of a source tree, by the system's loader."""
+    """By HNX_LIB before anything else; else, outside of a source tree, by the system's loader. (Go links when it builds.)"""
     folder = os.path.join('/tmp', f'hnx-{language.name}-{os.getpid()}')
     os.makedirs(folder)
     try:
@@ -300,7 +308,9 @@ def prepare(language, totals, libraries):
     step('example', example)
     step('write', language.write)
     step('readme', language.readme_block)
-    if language.version:
+    if language.name == 'go':
+        step('system_library', lambda: language.system_library(libraries))
+    else:
         step('finds_the_library', lambda: finds_the_library(language, libraries))
     return True
 
