@@ -114,6 +114,21 @@
 #define HNX_EXACTNESS_GUIDED 3
 
 /*
+ hnx_labels(): labels that are not deleted.
+ */
+#define HNX_LABELS_LIVE 0
+
+/*
+ hnx_labels(): deleted labels.
+ */
+#define HNX_LABELS_DELETED 1
+
+/*
+ hnx_labels(): both.
+ */
+#define HNX_LABELS_ALL 2
+
+/*
  nmslib hnswlib's saveIndex() file.
  */
 #define HNX_FORMAT_HNSWLIB 0
@@ -127,6 +142,16 @@
  chroma-hnswlib's persisted directory: header.bin, data_level0.bin, length.bin, link_lists.bin.
  */
 #define HNX_FORMAT_CHROMA_DIRECTORY 2
+
+/*
+ hnx_filter.flags: only the labels listed may be found.
+ */
+#define HNX_FILTER_ONLY 1
+
+/*
+ hnx_filter.flags: all labels but those listed may be found.
+ */
+#define HNX_FILTER_EXCEPT 2
 
 /*
  Squared L2 of floats.
@@ -402,8 +427,7 @@ typedef struct hnx_query_options {
      */
     uint32_t exactness;
     /*
-     NULL, or a struct hnx_filter: which labels may be found. It is asked on the calling thread, which then searches
-     alone.
+     NULL, or a struct hnx_filter: which labels may be found. The calling thread searches alone then.
      */
     const void *filter;
 } hnx_query_options;
@@ -712,7 +736,10 @@ typedef int32_t (*hnx_accept_fn)(void *context,
                                  uint64_t label);
 
 /*
- Which labels a query may find; for hnx_query_options.filter and hnx_graph_query.filter.
+ Which labels a query may find; for hnx_query_options.filter and hnx_graph_query.filter. By a function, by a list of
+ labels, which spares a host a call per record, or by both: a label must pass both then. Cost: the fewer records pass,
+ the farther a search walks, at worst past every record; a list is brought into a table by each call, so ask for many
+ queries at once.
  */
 typedef struct hnx_filter {
     /*
@@ -720,13 +747,29 @@ typedef struct hnx_filter {
      */
     size_t struct_size;
     /*
-     Asked about live records only.
+     Asked about live records only. NULL when labels alone decide.
      */
     hnx_accept_fn accept;
     /*
      Passed to accept.
      */
     void *context;
+    /*
+     label_count labels in any order, read when the call begins; they may repeat and need not exist.
+     */
+    const uint64_t *labels;
+    /*
+     Number of labels.
+     */
+    size_t label_count;
+    /*
+     0: labels and label_count are not used. Else HNX_FILTER_ONLY or HNX_FILTER_EXCEPT.
+     */
+    uint32_t flags;
+    /*
+     0.
+     */
+    uint32_t reserved;
 } hnx_filter;
 
 /*
@@ -1094,6 +1137,23 @@ hnx_status hnx_get(const hnx_index *index,
                    const uint64_t *labels,
                    size_t count,
                    float *out_vectors);
+
+/*
+ Lists labels: HNX_LABELS_LIVE, _DELETED or _ALL, in the order in which their records were first used. Writes the
+ first capacity of them to out_labels, and to out_count how many there are: more than capacity when out_labels was
+ too short (hnx_count() labels suffice while nobody adds). Labels that come or go meanwhile may be listed or not.
+ Errors: HNX_ERR_INVALID_ARGUMENT, HNX_ERR_OUT_OF_MEMORY. Threads: any thread, any time. Cost: reads every record.
+
+ # Safety
+ index is NULL or a live handle; out_labels is writable for capacity labels, NULL when capacity is 0; out_count is
+ NULL or writable.
+ */
+HNX_API
+hnx_status hnx_labels(const hnx_index *index,
+                      uint32_t which,
+                      uint64_t *out_labels,
+                      size_t capacity,
+                      size_t *out_count);
 
 /*
  Writes what changed since the last call to the directory of the index: persist_path of hnx_options, or the

@@ -71,6 +71,13 @@ static void searching(const hnx_index *index)
     CASE(hnx_get, labels, HNX_ERR_INVALID_ARGUMENT, hnx_get(index, NULL, 1, vector));
     CASE(hnx_get, out_vectors, HNX_ERR_INVALID_ARGUMENT, hnx_get(index, &label, 1, NULL));
     CHECK(vector[0] > 98 && vector[1] > 98);
+    count = 99;
+    CASE(hnx_labels, index, HNX_ERR_INVALID_ARGUMENT, hnx_labels(NULL, HNX_LABELS_ALL, &found, 1, &count));
+    CASE(hnx_labels, out_labels, HNX_ERR_INVALID_ARGUMENT, hnx_labels(index, HNX_LABELS_ALL, NULL, 1, &count));
+    CHECK(count == 99);
+    CASE(hnx_labels, out_count, HNX_ERR_INVALID_ARGUMENT, hnx_labels(index, HNX_LABELS_ALL, &found, 1, NULL));
+    CHECK_OK(hnx_labels(index, HNX_LABELS_ALL, NULL, 0, &count));
+    CHECK(count == 1);
 }
 
 static void writing_files(hnx_index *memory_only)

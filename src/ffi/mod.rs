@@ -23,6 +23,7 @@ mod types;
 mod write;
 
 pub use callbacks::{hnx_accept_fn, hnx_draw_fn, hnx_emit_fn, hnx_filter, hnx_hit, hnx_measure_fn, hnx_stop};
+pub use callbacks::{HNX_FILTER_EXCEPT, HNX_FILTER_ONLY};
 pub use distance::*;
 pub use graph::*;
 pub use graph_files::*;

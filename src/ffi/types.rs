@@ -43,6 +43,12 @@ pub const HNX_EXACTNESS_CERTIFIED: u32 = 2;
 /// Distances are exact, ids may differ from HNX_EXACTNESS_F32 at the level of recall noise.
 pub const HNX_EXACTNESS_GUIDED: u32 = 3;
 
+/// hnx_labels(): labels that are not deleted.
+pub const HNX_LABELS_LIVE: u32 = 0;
+/// hnx_labels(): deleted labels.
+pub const HNX_LABELS_DELETED: u32 = 1;
+/// hnx_labels(): both.
+pub const HNX_LABELS_ALL: u32 = 2;
 /// nmslib hnswlib's saveIndex() file.
 pub const HNX_FORMAT_HNSWLIB: u32 = 0;
 /// chroma-hnswlib's saveIndex() file, which also holds the vectors' lengths.
@@ -125,8 +131,7 @@ pub struct hnx_query_options {
     pub threads: u32,
     /// HNX_EXACTNESS_DEFAULT, _F32, _CERTIFIED or _GUIDED.
     pub exactness: u32,
-    /// NULL, or a struct hnx_filter: which labels may be found. It is asked on the calling thread, which then searches
-    /// alone.
+    /// NULL, or a struct hnx_filter: which labels may be found. The calling thread searches alone then.
     pub filter: *const c_void,
 }
 
