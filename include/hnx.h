@@ -557,7 +557,7 @@ typedef struct hnx_graph_options {
      */
     size_t m;
     /*
-     With HNX_DISTANCE_CALLBACK.
+     NULL without HNX_DISTANCE_CALLBACK. Called until hnx_graph_free().
      */
     hnx_measure_fn measure;
     /*
@@ -570,8 +570,8 @@ typedef struct hnx_graph_options {
      */
     void *count;
     /*
-     NULL, or 8 bytes of the host's on an address divisible by 8, likewise: an int32_t, the highest level (-1: empty),
-     and a uint32_t, the id of the entry point.
+     NULL, or 8 bytes of the host's on an address divisible by 8, likewise until hnx_graph_free(): an int32_t, the
+     highest level (-1: empty), and a uint32_t, the id of the entry point.
      */
     void *entry;
 } hnx_graph_options;
@@ -1475,7 +1475,8 @@ hnx_status hnx_graph_create_directory(hnx_graph *graph,
                                       const struct hnx_graph_header *header);
 
 /*
- Writes what changed since the last call to the directory of the graph; see hnx_persist_dirty().
+ Writes what changed since the last call to the directory of the graph; see hnx_persist_dirty(). Threads: any thread,
+ any time; changes wait while it copies.
 
  # Safety
  graph is NULL or a live handle; header is NULL or readable for its struct_size.
