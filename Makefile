@@ -115,9 +115,9 @@ SOURCE_DATE_EPOCH ?= $(or $(shell git log -1 --format=%ct 2>/dev/null),0)
 dist deb: export SOURCE_DATE_EPOCH := $(SOURCE_DATE_EPOCH)
 
 ## dist           a tarball of the installed tree, to be unpacked anywhere: build/dist/libhnx-VERSION-MACHINE.tar.gz
-dist:
+dist: lib
 	rm -rf build/dist && mkdir -p build/dist
-	$(MAKE) --no-print-directory install DESTDIR=build/dist PREFIX=/$(DIST) PC_PREFIX='$${pcfiledir}/../..'
+	$(MAKE) --no-print-directory -s -o lib install DESTDIR=build/dist PREFIX=/$(DIST) PC_PREFIX='$${pcfiledir}/../..'
 	install -m 644 README.md CHANGELOG.md LICENSE build/dist/$(DIST)
 	tar -C build/dist --sort=name --owner=0 --group=0 --numeric-owner --mtime=@$(SOURCE_DATE_EPOCH) -czf \
 	    build/dist/$(DIST).tar.gz $(DIST)
