@@ -6,12 +6,12 @@
 
 A file of declarations keeps C's names. What is read in each language:
 
-* Python (ctypes): the module is imported. FUNCTIONS = {'hnx_x': (restype, [argtypes])}, subclasses of Structure called
-  hnx_.., HNX_.. = number.
-* Node (koffi): prototypes in quotes, 'int32_t hnx_x(const hnx_options *options, _Out_ void **out)'; callbacks the same
-  way, hnx_.._fn; koffi.struct('hnx_x', {field: 'type'}); HNX_X: number or HNX_X = number.
-* Java (JNA): methods `int hnx_x(..);`, classes `hnx_x extends Structure` (or a class that does) with public fields,
-  constants `int HNX_X = number;`.
+* Python (ctypes), by importing it: FUNCTIONS = {'hnx_x': (restype, [argtypes])}, subclasses of Structure called hnx_..,
+  hnx_.._fn = CFUNCTYPE(..), HNX_.. = number.
+* Node (koffi): hnx_x: ['result', ['argument', ..]], hnx_x: { field: 'type', .. }, HNX_X: number, and prototypes in quotes,
+  'int32_t hnx_accept_fn(void *context, uint64_t label)', for callbacks and functions.
+* Java (JNA): methods `int hnx_x(..);`, also several of one name, classes called hnx_.. with public fields, those of the class
+  they extend included, in the order of @FieldOrder; interfaces hnx_.._fn with invoke(); `int HNX_X = number;`.
 * Go needs nothing: cgo reads the header itself.
 
 A declaration may leave functions, structs and constants out; what it has must be right: the number of arguments, the
@@ -27,11 +27,7 @@ import re
 import sys
 
 ROOT = pathlib.Path(__file__).parents[2]
-FILES = {
-    "python": ["examples/python/hnx/abi.py"],
-    "node": ["examples/node/*abi*", "examples/node/*/*abi*"],
-    "java": ["examples/java/**/*Abi*.java", "examples/java/**/*Library*.java", "examples/java/**/*Native*.java"],
-}
+FILES = ["examples/python/hnx/abi.py", "examples/node/abi.js", "examples/java/hnx/Abi.java"]
 
 # Kind and size of C's types; signed is None where a language does not say.
 SIZES = {
@@ -45,10 +41,13 @@ STATUS = SIZES["int32_t"]
 
 
 class Facts:
-    """What a file declares: {function: (result, [arguments])}, {struct: [(field, type)]}, {constant: value}."""
+    """What a file declares: {function: [(result, [arguments]), ..]}, {struct: [(field, type)]}, {constant: value}."""
 
     def __init__(self):
         self.functions, self.structs, self.constants = {}, {}, {}
+
+    def function(self, name, result, arguments):
+        self.functions.setdefault(name, []).append((result, arguments))
 
 
 def c_type(text):
@@ -68,7 +67,7 @@ def description():
     api = json.loads((ROOT / "include/hnx.json").read_text())
     facts = Facts()
     for function in api["functions"] + api["callbacks"]:
-        facts.functions[function["name"]] = (c_type(function["returns"]), [c_type(p["type"]) for p in function["parameters"]])
+        facts.function(function["name"], c_type(function["returns"]), [c_type(p["type"]) for p in function["parameters"]])
     for structure in api["structs"]:
         facts.structs[structure["name"]] = [(f["name"], c_type(f["type"])) for f in structure["fields"]]
     for constant in api["constants"] + [m for e in api["enums"] for m in e["members"]]:
@@ -95,12 +94,14 @@ def python_facts(path):
 
     facts = Facts()
     for name, (result, arguments) in module.FUNCTIONS.items():
-        facts.functions[name] = (kind(result), [kind(argument) for argument in arguments])
+        facts.function(name, kind(result), [kind(argument) for argument in arguments])
     for name, value in vars(module).items():
         if name.startswith("HNX_"):
             facts.constants[name] = value
         elif isinstance(value, type) and issubclass(value, ctypes.Structure) and name.startswith("hnx_"):
             facts.structs[name] = [(field[0], kind(field[1])) for field in value._fields_]
+        elif name.startswith("hnx_") and hasattr(value, "_argtypes_"):
+            facts.function(name, kind(value._restype_), [kind(argument) for argument in value._argtypes_])
     return facts
 
 
@@ -118,34 +119,44 @@ def node_facts(path):
     facts = Facts()
     for result, name, arguments in re.findall(r"['\"`]([\w\s*]+?[\s*])(hnx_\w+)\s*\(([^)]*)\)['\"`]", text):
         arguments = [a for a in (a.strip() for a in arguments.split(",")) if a not in ("", "void")]
-        facts.functions[name] = (c_type(result), [c_type(a) for a in arguments])
-    for name, body in re.findall(r"struct\(\s*['\"](hnx_\w+)['\"]\s*,\s*\{(.*?)\}\s*\)", text, re.DOTALL):
-        facts.structs[name] = [(f, c_type(t)) for f, t in re.findall(r"(\w+)\s*:\s*['\"]([^'\"]+)['\"]", body)]
+        facts.function(name, c_type(result), [c_type(a) for a in arguments])
+    for name, result, arguments in re.findall(r"\b(hnx_\w+)\s*:\s*\[\s*'([^']+)'\s*,\s*\[(.*?)\]\s*,?\s*\]", text, re.DOTALL):
+        facts.function(name, c_type(result), [c_type(a) for a in re.findall(r"'([^']+)'", arguments)])
+    for name, body in re.findall(r"\b(hnx_\w+)\s*:\s*\{(.*?)\}", text, re.DOTALL):
+        facts.structs[name] = [(f, c_type(t)) for f, t in re.findall(r"(\w+)\s*:\s*'([^']+)'", body)]
     facts.constants = constants_of(text)
     return facts
 
 
 def java_facts(path):
     text = without_comments(pathlib.Path(path).read_text())
-    text = re.sub(r"@\w+(\([^()]*\))?", " ", text)
     plain = {"int": ("int", 4, None), "long": ("int", 8, None), "byte": ("int", 1, None), "short": ("int", 2, None),
-             "float": SIZES["float"], "double": SIZES["double"], "void": SIZES["void"], "NativeLong": ("int", 8, None),
-             "size_t": ("int", 8, None), "SizeT": ("int", 8, None)}
+             "float": SIZES["float"], "double": SIZES["double"], "void": SIZES["void"]}
 
     def kind(name):
-        if name in ("boolean", "char", "Integer", "Long"):
+        if name in ("boolean", "char", "NativeLong", "Integer", "Long"):
             raise SystemExit(f"{path}: {name} is no type of the C ABI")
         return plain.get(name, POINTER)
 
-    facts = Facts()
+    def kinds(arguments):
+        return [kind(re.sub(r"\bfinal\b", "", a).split()[0]) for a in arguments.split(",") if a.strip()]
+
+    facts, classes = Facts(), {}
     for result, name, arguments in re.findall(r"([\w.\[\]]+)\s+(hnx_\w+)\s*\(([^)]*)\)\s*;", text):
-        if result in ("return", "new", "else"):
-            continue
-        kinds = [re.sub(r"\bfinal\b", "", a).split()[0] for a in arguments.split(",") if a.strip()]
-        facts.functions[name] = (kind(result), [kind(k) for k in kinds])
-    for name, body in re.findall(r"class\s+(hnx_\w+)\s+extends\s+\w+[^{]*\{(.*?)\n\s*\}", text, re.DOTALL):
+        if result not in ("return", "new", "else"):
+            facts.function(name, kind(result), kinds(arguments))
+    for name, result, arguments in re.findall(r"interface\s+(hnx_\w+)[^{]*\{\s*([\w.\[\]]+)\s+invoke\s*\(([^)]*)\)", text):
+        facts.function(name, kind(result), kinds(arguments))
+    pattern = r"(?:@(?:Structure\.)?FieldOrder\(\{([^}]*)\}\)\s*)?(?:\w+\s+)*?class\s+(\w+)\s+extends\s+(\w+)[^{]*\{(.*?)\n    \}"
+    for order, name, base, body in re.findall(pattern, text, re.DOTALL):
         fields = re.findall(r"public\s+([\w.\[\]]+)\s+(\w+(?:\s*,\s*\w+)*)\s*(?:=[^;]*)?;", body)
-        facts.structs[name] = [(f.strip(), kind(t)) for t, names in fields for f in names.split(",")]
+        types = dict(classes.get(base, {}))
+        types.update({f.strip(): kind(t) for t, names in fields for f in names.split(",")})
+        classes[name] = types
+        if name.startswith("hnx_"):
+            order = re.findall(r"\"(\w+)\"", order) or list(types)
+            facts.structs[name] = [(field, types.get(field, SIZES["void"])) for field in order]
+            facts.structs[name] += [(f"{field}, not in FieldOrder", types[field]) for field in types if field not in order]
     facts.constants = constants_of(text)
     return facts
 
@@ -157,18 +168,19 @@ def differs(a, b):
 def compare(found, expected):
     """What is wrong, in sentences."""
     wrong = []
-    for name, (result, arguments) in found.functions.items():
+    for name, variants in found.functions.items():
         if name not in expected.functions:
             wrong.append(f"{name}() does not exist")
             continue
-        its_result, its_arguments = expected.functions[name]
-        if differs(result, its_result):
-            wrong.append(f"{name}() returns {its_result}, not {result}")
-        if len(arguments) != len(its_arguments):
-            wrong.append(f"{name}() has {len(its_arguments)} arguments, not {len(arguments)}")
-        for at, (one, other) in enumerate(zip(arguments, its_arguments)):
-            if differs(one, other):
-                wrong.append(f"{name}(): argument {at} is {other}, not {one}")
+        its_result, its_arguments = expected.functions[name][0]
+        for result, arguments in variants:
+            if differs(result, its_result):
+                wrong.append(f"{name}() returns {its_result}, not {result}")
+            if len(arguments) != len(its_arguments):
+                wrong.append(f"{name}() has {len(its_arguments)} arguments, not {len(arguments)}")
+            for at, (one, other) in enumerate(zip(arguments, its_arguments)):
+                if differs(one, other):
+                    wrong.append(f"{name}(): argument {at} is {other}, not {one}")
     for name, fields in found.structs.items():
         if name not in expected.structs:
             wrong.append(f"struct {name} does not exist")
@@ -188,15 +200,13 @@ def compare(found, expected):
     return wrong
 
 
-READERS = {".py": python_facts, ".js": node_facts, ".mjs": node_facts, ".cjs": node_facts, ".ts": node_facts,
-           ".java": java_facts}
+READERS = {".py": python_facts, ".js": node_facts, ".java": java_facts}
 
 
 def main():
     files = [pathlib.Path(name) for name in sys.argv[1:]]
     if not files:
-        for patterns in FILES.values():
-            files += sorted({path for pattern in patterns for path in ROOT.glob(pattern) if path.suffix in READERS})
+        files = [ROOT / name for name in FILES if (ROOT / name).exists()]
     expected, failed = description(), False
     for path in files:
         found = READERS[path.suffix](path)

@@ -11,26 +11,39 @@ RIGHT = {
     ".py": """
 from ctypes import *
 HNX_METRIC_IP = 1
+hnx_accept_fn = CFUNCTYPE(c_int32, c_void_p, c_uint64)
 class hnx_add_options(Structure):
     _fields_ = [('struct_size', c_size_t), ('threads', c_uint32), ('flags', c_uint32)]
 FUNCTIONS = {'hnx_set_ef': (c_int32, [c_void_p, c_size_t]), 'hnx_normalize': (c_float, [c_void_p, c_size_t, c_void_p])}
 """,
-    ".mjs": """
-export const HNX = { HNX_METRIC_IP: 1 };  // HNX_METRIC_L2: 7
-koffi.struct('hnx_add_options', { struct_size: 'size_t', threads: 'uint32_t', flags: 'uint32_t' });
-export const setEf = lib.func('int32_t hnx_set_ef(hnx_index *index, size_t ef)');
-export const normalize = lib.func('float hnx_normalize(const float *vector, size_t dim, _Out_ float *out)');
+    ".js": """
+const constants = { HNX_METRIC_IP: 1 };  // HNX_METRIC_L2: 7
+koffi.proto('int32_t hnx_accept_fn(void *context, uint64_t label)');
+const structs = {
+    hnx_add_options: { struct_size: 'size_t', threads: 'uint32_t', flags: 'uint32_t' },
+};
+const functions = {
+    hnx_set_ef: ['int32_t', ['hnx_index *', 'size_t']],
+    hnx_normalize: ['float', ['const float *', 'size_t', '_Out_ float *']],
+};
 """,
     ".java": """
-interface Abi extends Library {
-    int HNX_METRIC_IP = 1; // HNX_METRIC_L2 = 7
-    @Structure.FieldOrder({"struct_size", "threads", "flags"})
-    class hnx_add_options extends Structure {
-        public long struct_size;
-        public int threads, flags;
+final class Abi {
+    static final int HNX_METRIC_IP = 1; // HNX_METRIC_L2 = 7
+    interface hnx_accept_fn extends Callback {
+        int invoke(Pointer context, long label);
     }
-    int hnx_set_ef(Pointer index, long ef);
-    float hnx_normalize(float[] vector, long dim, float[] out);
+    public abstract static class Sized extends Structure {
+        public long struct_size;
+    }
+    @FieldOrder({"struct_size", "threads", "flags"})
+    public static final class hnx_add_options extends Sized {
+        public int threads;
+        public int flags;
+    }
+    static native int hnx_set_ef(Pointer index, long ef);
+    static native float hnx_normalize(float[] vector, long dim, float[] out);
+    static native float hnx_normalize(Buffer vector, long dim, Buffer out);
 }
 """,
 }
@@ -42,20 +55,25 @@ WRONG = {
             ("[c_void_p, c_size_t])", "[c_void_p])", "2 arguments, not 1"),
             ("c_float, [", "c_double, [", "hnx_normalize() returns"),
             ("c_size_t, c_void_p", "c_int64, c_void_p", "argument 1"),
+            ("c_int32, c_void_p, c_uint64", "c_int64, c_void_p, c_uint64", "hnx_accept_fn() returns"),
             ("'hnx_set_ef'", "'hnx_set_ev'", "hnx_set_ev() does not exist")],
-    ".mjs": [("HNX_METRIC_IP: 1", "HNX_METRIC_IP: 2", "HNX_METRIC_IP is 1"),
-             ("threads: 'uint32_t'", "threads: 'uint64_t'", "hnx_add_options.threads"),
-             ("threads: 'uint32_t', flags", "flags: 'uint32_t', threads", "fields"),
-             (", size_t ef", "", "2 arguments, not 1"),
-             ("float hnx_normalize", "double hnx_normalize", "hnx_normalize() returns"),
-             ("size_t dim", "size_t *dim", "argument 1"),
-             ("hnx_set_ef", "hnx_set_ev", "hnx_set_ev() does not exist")],
+    ".js": [("HNX_METRIC_IP: 1", "HNX_METRIC_IP: 2", "HNX_METRIC_IP is 1"),
+            ("threads: 'uint32_t'", "threads: 'uint64_t'", "hnx_add_options.threads"),
+            ("threads: 'uint32_t', flags", "flags: 'uint32_t', threads", "fields"),
+            ("'hnx_index *', 'size_t'", "'hnx_index *'", "2 arguments, not 1"),
+            ("['float'", "['double'", "hnx_normalize() returns"),
+            ("'size_t', '_Out_", "'size_t *', '_Out_", "argument 1"),
+            ("uint64_t label", "uint32_t label", "hnx_accept_fn(): argument 1"),
+            ("hnx_set_ef", "hnx_set_ev", "hnx_set_ev() does not exist")],
     ".java": [("HNX_METRIC_IP = 1", "HNX_METRIC_IP = 2", "HNX_METRIC_IP is 1"),
               ("public int threads", "public long threads", "hnx_add_options.threads"),
-              ("threads, flags;", "flags, threads;", "fields"),
+              ('"threads", "flags"', '"flags", "threads"', "fields"),
+              ('"threads", "flags"', '"threads"', "fields"),
+              ("public long struct_size", "public int struct_size", "hnx_add_options.struct_size"),
               (", long ef", "", "2 arguments, not 1"),
-              ("float hnx_normalize", "double hnx_normalize", "hnx_normalize() returns"),
+              ("float hnx_normalize(Buffer", "double hnx_normalize(Buffer", "hnx_normalize() returns"),
               ("long dim", "int dim", "argument 1"),
+              ("long label", "int label", "hnx_accept_fn(): argument 1"),
               ("hnx_set_ef", "hnx_set_ev", "hnx_set_ev() does not exist")],
 }
 
@@ -66,7 +84,7 @@ class Declarations(unittest.TestCase):
             path = pathlib.Path(folder) / f"abi{suffix}"
             path.write_text(text)
             found = declarations.READERS[suffix](path)
-        self.assertEqual((len(found.functions), len(found.structs), len(found.constants)), (2, 1, 1), suffix)
+        self.assertEqual((len(found.functions), len(found.structs), len(found.constants)), (3, 1, 1), suffix)
         return declarations.compare(found, declarations.description())
 
     def test_right_ones_are_accepted(self):
