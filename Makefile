@@ -117,7 +117,7 @@ dist deb: export SOURCE_DATE_EPOCH := $(SOURCE_DATE_EPOCH)
 ## dist           a tarball of the installed tree, to be unpacked anywhere: build/dist/libhnx-VERSION-MACHINE.tar.gz
 dist: lib
 	rm -rf build/dist && mkdir -p build/dist
-	$(MAKE) --no-print-directory -s -o lib install DESTDIR=build/dist PREFIX=/$(DIST) PC_PREFIX='$${pcfiledir}/../..'
+	$(MAKE) --no-print-directory -s -o lib install DESTDIR=build/dist PREFIX=/$(DIST) PC_PREFIX='$$$${pcfiledir}/../..'
 	install -m 644 README.md CHANGELOG.md LICENSE build/dist/$(DIST)
 	tar -C build/dist --sort=name --owner=0 --group=0 --numeric-owner --mtime=@$(SOURCE_DATE_EPOCH) -czf \
 	    build/dist/$(DIST).tar.gz $(DIST)

@@ -4,6 +4,8 @@
  * Status codes: every call that can fail returns an hnx_status; hnx_last_error() has the words.
  * Structs begin with their size; set it, zero the rest: zero means default.
  * Outputs are arrays of the caller, written as documented or not at all. Labels are any uint64_t.
+ * Pointers: NULL is HNX_ERR_INVALID_ARGUMENT where no meaning is given for it. What they point to is used until the call
+ * returns, and no longer where nothing else is said. hnx.json has all of it as data.
  *
  * Threads: any function of one index may be called from any thread at any time, hnx_free() alone excepted.
  * fork: a child may query and free the indexes of its parent. It may change one (in memory) when no thread was
