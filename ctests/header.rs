@@ -56,10 +56,11 @@ fn generate() -> String {
 /// Compares a file of include/ with what it should be; writes it when HNX_BLESS is 1.
 fn compare(name: &str, fresh: &str) {
     let path = root().join("include").join(name);
-    if std::env::var("HNX_BLESS").is_ok_and(|v| v == "1") {
+    let mut committed = fs::read_to_string(&path).unwrap_or_default();
+    if committed != fresh && std::env::var("HNX_BLESS").is_ok_and(|v| v == "1") {
         fs::write(&path, fresh).unwrap();
+        committed = fresh.to_owned();
     }
-    let committed = fs::read_to_string(&path).unwrap_or_default();
     let (old, new): (Vec<_>, Vec<_>) = (committed.lines().collect(), fresh.lines().collect());
     if let Some(at) = (0..old.len().max(new.len())).find(|&i| old.get(i) != new.get(i)) {
         panic!(
