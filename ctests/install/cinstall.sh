@@ -16,4 +16,6 @@ sed -i -e '/^\[dev-dependencies\]/,/^$/d' -e '/^\[\[test\]\]/,/^$/d' -e 's/^debu
 (cd "$crate" && cargo vendor -q vendor && rm Cargo.lock)
 printf '%s\n' '[source.crates-io]' 'replace-with = "vendored"' '[source.vendored]' 'directory = "vendor"' >"$crate/.cargo/config.toml"
 cd "$crate"
-cargo cinstall --offline --debug --target-dir "$target" --prefix="$root" --libdir="$root/lib"
+# What is installed where is looked at, not how fast it is.
+export CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_OPT_LEVEL=1 CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16
+cargo cinstall --offline --release --target-dir "$target" --prefix="$root" --libdir="$root/lib"
