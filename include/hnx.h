@@ -4,6 +4,8 @@
  * Status codes: every call that can fail returns an hnx_status; hnx_last_error() has the words.
  * Structs begin with their size; set it, zero the rest: zero means default.
  * Outputs are arrays of the caller, written as documented or not at all. Labels are any uint64_t.
+ * Pointers: NULL is HNX_ERR_INVALID_ARGUMENT where no meaning is given for it. What they point to is used until the call
+ * returns, and no longer where nothing else is said. hnx.json has all of it as data.
  *
  * Threads: any function of one index may be called from any thread at any time, hnx_free() alone excepted.
  * fork: a child may query and free the indexes of its parent. It may change one (in memory) when no thread was
@@ -581,7 +583,7 @@ typedef struct hnx_graph_options {
      */
     size_t m;
     /*
-     With HNX_DISTANCE_CALLBACK.
+     NULL without HNX_DISTANCE_CALLBACK. Called until hnx_graph_free().
      */
     hnx_measure_fn measure;
     /*
@@ -594,8 +596,8 @@ typedef struct hnx_graph_options {
      */
     void *count;
     /*
-     NULL, or 8 bytes of the host's on an address divisible by 8, likewise: an int32_t, the highest level (-1: empty),
-     and a uint32_t, the id of the entry point.
+     NULL, or 8 bytes of the host's on an address divisible by 8, likewise until hnx_graph_free(): an int32_t, the
+     highest level (-1: empty), and a uint32_t, the id of the entry point.
      */
     void *entry;
 } hnx_graph_options;
@@ -1536,7 +1538,8 @@ hnx_status hnx_graph_create_directory(hnx_graph *graph,
                                       const struct hnx_graph_header *header);
 
 /*
- Writes what changed since the last call to the directory of the graph; see hnx_persist_dirty().
+ Writes what changed since the last call to the directory of the graph; see hnx_persist_dirty(). Threads: any thread,
+ any time; changes wait while it copies.
 
  # Safety
  graph is NULL or a live handle; header is NULL or readable for its struct_size.

@@ -117,7 +117,8 @@ pub unsafe extern "C" fn hnx_graph_create_directory(
     })
 }
 
-/// Writes what changed since the last call to the directory of the graph; see hnx_persist_dirty().
+/// Writes what changed since the last call to the directory of the graph; see hnx_persist_dirty(). Threads: any thread,
+/// any time; changes wait while it copies.
 ///
 /// # Safety
 /// graph is NULL or a live handle; header is NULL or readable for its struct_size.
