@@ -154,7 +154,7 @@ pub unsafe extern "C" fn hnx_graph_mark_dirty(graph: *mut hnx_graph, id: u32) ->
     guard(graph, || {
         // SAFETY: the caller's promise.
         let bare = &unsafe { handle::get(graph) }?.bare;
-        bare.core().store().dirty().mark(bare.slot(id)?);
+        bare.core().store().dirty().mark_whole(bare.slot(id)?);
         Ok(())
     })
 }
