@@ -120,6 +120,7 @@ int main(void)
     CHECK_OK(hnx_persist_dirty(index, NULL, NULL));
     OUT_SIZES(hnx_stats_info, offsetof(hnx_stats_info, count), hnx_stats(index, out));
     OUT_SIZES(hnx_persist_info, offsetof(hnx_persist_info, records_written), hnx_persist_dirty(index, NULL, out));
+    OUT_SIZES(hnx_verify_info, offsetof(hnx_verify_info, damaged), hnx_verify("struct_size.directory", out));
     hnx_free(index);
     return 0;
 }

@@ -55,6 +55,8 @@ pub(crate) struct Directory {
     stamps: Option<Stamps>,
     /// Whether a persist failed, or the directory was never looked at by its holder: it has to be recovered first.
     unsettled: bool,
+    /// Whether this handle has written the directory.
+    wrote: bool,
     bulk: u64,
 }
 
@@ -161,6 +163,7 @@ impl Directory {
             sums: true,
             stamps: None,
             unsettled: false,
+            wrote: true,
             bulk: BULK,
         };
         directory.offsets.extend(core.store());
@@ -243,6 +246,7 @@ impl Directory {
             sequence: found.sums.map_or(1, |head| head.sequence),
             sums: found.sums.is_some(),
             stamps: Some(found.stamps),
+            wrote: false,
             bulk: BULK,
         };
         directory.offsets.extend(store);
@@ -273,7 +277,7 @@ impl Directory {
         }
         self.check_untouched()?;
         self.settle()?;
-        if !self.sums {
+        if !self.sums || !storage.exists(&self.path.join(SUMS_FILE)) {
             self.begin_sums()?;
         }
 
@@ -307,6 +311,7 @@ impl Directory {
         match written {
             Ok(bytes) => {
                 (self.header, self.count, self.generation) = (header, count, self.generation + 1);
+                self.wrote = true;
                 let bytes = bytes + self.finished();
                 Ok(Persisted { generation: self.generation, records: ids.len() as u64, bytes })
             }
@@ -496,21 +501,20 @@ impl Directory {
 
     /// Notes the times of the files that the sums are of; `open`: persists are to follow.
     fn seal(&self, open: bool) -> Result<u64> {
-        let Some([Some(header), Some(records), ..]) = self.stamps else { return Ok(0) };
-        let seal = sums::Seal { header: header.modified, records: records.modified };
+        let Some([Some(a), Some(b), Some(c), Some(d)]) = self.stamps else { return Ok(0) };
+        let seal = [a.modified, b.modified, c.modified, d.modified];
         let head = SumsHead { open, ..self.sums_head(self.header) };
         let bytes = head.to_sealed_bytes(seal);
         let mut file = storage::open(self.storage.as_ref(), &self.path.join(SUMS_FILE), Access::Write)?;
         file.write_at(&bytes, 0)?;
-        file.set_modified(header.modified)?;
+        file.set_modified(seal[0])?;
         Ok(bytes.len() as u64)
     }
 }
 
 impl Drop for Directory {
     fn drop(&mut self) {
-        let wrote = self.generation > 0 || self.count == 0 && self.sequence == 1;
-        if self.held.is_some() && self.holder.is_this_process() && wrote && self.sums && !self.unsettled {
+        if self.held.is_some() && self.holder.is_this_process() && self.wrote && self.sums && !self.unsettled {
             if let (Some(_), Ok(())) = (self.stamps, self.check_untouched()) {
                 let _ = self.seal(false);
             }

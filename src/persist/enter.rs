@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::directory::{look, Found};
 use super::format::HEADER_FILE;
-use super::hold::{lock_header, Held};
+use super::hold::{is_ours, lock_header, Held};
 use super::journal::{HeaderBytes, DATA_FILES, JOURNAL_FILE};
 use super::open::Check;
 use super::recover::{overlay, read_header, recover, Overlay};
@@ -19,7 +19,7 @@ use crate::error::{corrupt, Error, Result};
 pub(crate) enum Intent {
     /// To be read; nothing in it is touched.
     Read,
-    /// To be persisted to: it must not be held by anybody else.
+    /// To be persisted to: no other process may hold it.
     Write,
     /// To be persisted to if it is free by then.
     WriteLater,
@@ -61,7 +61,8 @@ pub(super) fn enter(
         Intent::Read => None,
         Intent::Write => match Held::acquire(storage, path) {
             Ok(held) => Some(held),
-            Err(error @ Error::Locked(_)) => return Err(error),
+            // Two handles of one process may have a directory open; who persists first holds it.
+            Err(error @ Error::Locked(_)) if !is_ours(storage.as_ref(), path) => return Err(error),
             // On read-only media an index can be opened; persisting says why not.
             Err(_) => None,
         },
@@ -83,7 +84,7 @@ pub(super) fn enter(
         Some(overlay) if check != Check::Fast => verify::compare_overlay(overlay)?.into_result().map(|_| None)?,
         Some(_) => None,
     };
-    let still = held.is_some() || !is_held(storage.as_ref(), path);
+    let still = held.is_some() || mmap && !is_held(storage.as_ref(), path);
     Ok(Entered { overlay, found: Some(Found { held, header, stamps, sums }), header: Some(file), still })
 }
 
@@ -104,6 +105,12 @@ fn examine(
     let Some((head, trust)) = judge_sums(storage, path, header)? else { return Ok(None) };
     let asked = match trust {
         Trust::None => return Ok(None),
+        Trust::Doubtful => {
+            if check == Check::Deep {
+                verify::compare(storage, path, header, true)?.into_result()?;
+            }
+            return Ok(None);
+        }
         Trust::Torn if check == Check::Fast => return Ok(None),
         Trust::Torn => {
             let text = format!("{}: {HEADER_FILE} is not of the same persist as {SUMS_FILE}", path.display());
@@ -113,7 +120,7 @@ fn examine(
         Trust::Compare => check == Check::Deep || check == Check::Default && !mmap,
     };
     if asked {
-        verify::compare(storage, path, header)?.into_result()?;
+        verify::compare(storage, path, header, false)?.into_result()?;
     }
     Ok(Some(head))
 }

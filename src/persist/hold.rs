@@ -33,13 +33,20 @@ impl Held {
     /// Takes the lock of a directory; an error if somebody else has it.
     pub(super) fn acquire(storage: &Arc<dyn Storage>, directory: &Path) -> Result<Self> {
         let path = directory.join(JOURNAL_FILE);
+        let mut patience = 5;
         loop {
             let found = storage.open(&path, Access::Write)?;
             let Some(file) = found.map_or_else(|| storage.create(&path), |file| Ok(Some(file)))? else {
                 continue; // made meanwhile
             };
             if !file.try_lock(true)? {
-                return Err(Error::Locked(held_by(directory, file.as_ref()).into()));
+                // Somebody may just be looking whether it is held.
+                if patience > 0 {
+                    patience -= 1;
+                    std::thread::sleep(Duration::from_millis(1));
+                    continue;
+                }
+                return Err(held_by(directory, holder_of(file.as_ref())));
             }
             // Whoever gave it up has removed the file: the lock of a file without a name keeps nobody out.
             if storage.stamp(&path)?.map(|stamp| stamp.file) != Some(file.stamp()?.file) {
@@ -76,16 +83,25 @@ pub(super) fn forked(path: &Path) -> Error {
     Error::Locked(format!("{}: the process that opened the index holds it, not its child", path.display()).into())
 }
 
-fn held_by(directory: &Path, file: &dyn StorageFile) -> String {
-    let note = storage::read(file, HEAD as u64, NOTE as u64).unwrap_or_default();
-    let text = String::from_utf8_lossy(&note);
-    match text.trim().parse::<u32>() {
-        Ok(process) if process == std::process::id() => {
-            format!("{} is held by another handle of this process", directory.display())
-        }
-        Ok(process) => format!("{} is held by process {process}", directory.display()),
-        Err(_) => format!("{} is held by another handle", directory.display()),
-    }
+/// The id of the process that holds a directory, where it is told.
+fn holder_of(file: &dyn StorageFile) -> Option<u32> {
+    let note = storage::read(file, HEAD as u64, NOTE as u64).ok()?;
+    std::str::from_utf8(&note).ok()?.trim().parse().ok()
+}
+
+fn held_by(directory: &Path, holder: Option<u32>) -> Error {
+    let who = match holder {
+        Some(process) if process == std::process::id() => "another handle of this process".to_owned(),
+        Some(process) => format!("process {process}"),
+        None => "another process".to_owned(),
+    };
+    Error::Locked(format!("{} is held by {who}", directory.display()).into())
+}
+
+/// Whether a handle of this process holds a directory.
+pub(super) fn is_ours(storage: &dyn Storage, directory: &Path) -> bool {
+    let file = storage.open(&directory.join(JOURNAL_FILE), Access::Read).ok().flatten();
+    file.is_some_and(|file| holder_of(file.as_ref()) == Some(std::process::id()))
 }
 
 impl Drop for Held {

@@ -5,13 +5,13 @@
 //! |---|---|
 //! | 0 | magic, u64 sequence of the persist, u64 1 while the writer is open, header.bin's 100 bytes, zeros to 128 |
 //! | 128 | u64 hash of the bytes before |
-//! | 136 | the seal: times of the last change of header.bin and data_level0.bin (i64 seconds, i64 nanoseconds each), u64 hash |
+//! | 136 | the seal: when header.bin and the three data files were changed last (i64 seconds, i64 nanoseconds each), u64 hash |
 //! | 256 + 12 i | u32 each of record i: its links, vector and label; its length; its upper-level lists. 0: not known |
 //!
 //! Sums are of what libhnx wrote: another writer changes files without them. What tells the two apart is the time of
 //! the last change, see [`Trust`].
 
-use super::format::{DIRECTORY_HEADER, HEADER_FILE, RECORDS_FILE};
+use super::format::{DIRECTORY_HEADER, HEADER_FILE, LENGTHS_FILE, LISTS_FILE, RECORDS_FILE};
 use super::hash::xxh64;
 use super::journal::HeaderBytes;
 use super::storage::{Moment, Stamp};
@@ -26,7 +26,7 @@ pub(super) const SUMS_SIZE: usize = 12;
 /// Bytes of what is journalled of the head.
 pub(super) const SUMS_HEAD: usize = 136;
 const MAGIC: &[u8; 8] = b"HNXSUMS1";
-const SEAL: usize = 40;
+const SEAL: usize = 72;
 
 /// Bytes of the sums of `count` records.
 pub(super) fn len(count: usize) -> u64 {
@@ -60,12 +60,11 @@ pub(super) struct SumsHead {
     pub(super) seal: Option<Seal>,
 }
 
-/// Times at which the last persist was over.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Seal {
-    pub(super) header: Moment,
-    pub(super) records: Moment,
-}
+/// Times of the last change of [`SEALED`], as the last persist left them.
+pub(super) type Seal = [Moment; 4];
+
+/// The files whose times are sealed.
+const SEALED: [&str; 4] = [HEADER_FILE, RECORDS_FILE, LENGTHS_FILE, LISTS_FILE];
 
 impl SumsHead {
     /// Its bytes without the seal.
@@ -93,7 +92,7 @@ impl SumsHead {
             sequence: number(8),
             open: bytes[16] != 0,
             header: std::array::from_fn(|i| bytes[24 + i]),
-            seal: sealed.then(|| Seal { header: moment(0), records: moment(16) }),
+            seal: sealed.then(|| [moment(0), moment(16), moment(32), moment(48)]),
         })
     }
 
@@ -101,8 +100,7 @@ impl SumsHead {
     pub(super) fn to_sealed_bytes(self, seal: Seal) -> [u8; SUMS_HEAD + SEAL] {
         let mut bytes = [0; SUMS_HEAD + SEAL];
         bytes[..SUMS_HEAD].copy_from_slice(&self.to_bytes());
-        let numbers = [seal.header.0, seal.header.1, seal.records.0, seal.records.1];
-        for (at, number) in numbers.into_iter().enumerate() {
+        for (at, number) in seal.into_iter().flat_map(|(seconds, nanos)| [seconds, nanos]).enumerate() {
             bytes[SUMS_HEAD + 8 * at..SUMS_HEAD + 8 * at + 8].copy_from_slice(&number.to_le_bytes());
         }
         // From the head's hash: a seal does not fit another head.
@@ -118,6 +116,8 @@ impl SumsHead {
 pub(super) enum Trust {
     /// Nothing: there are none, or another program has written the directory since.
     None,
+    /// As None, but the header is the same: perhaps it was not a program that meant to.
+    Doubtful,
     /// All of it, and the files are those that libhnx wrote last.
     Untouched,
     /// All of it, but files were changed or copied since: they are to be compared.
@@ -129,23 +129,22 @@ pub(super) enum Trust {
 /// What the sums are worth, from their head, the header there is and the times of files.
 ///
 /// hnx.sums is given header.bin's time after each persist, so its own time tells whether it was copied since. If it was
-/// not, and both header.bin and data_level0.bin have other times than sealed, another program persisted (Chroma writes
-/// both each time). In a copy times say nothing: there the header that the sums belong to decides.
+/// not, and all four other files have other times than sealed, another program persisted (Chroma writes all of them each
+/// time). In a copy times say nothing: there the header that the sums belong to decides.
 pub(super) fn trust(head: Option<&SumsHead>, header: &HeaderBytes, stamps: &[(&str, Stamp)]) -> Trust {
     let Some(head) = head else { return Trust::None };
     let time = |name: &str| stamps.iter().find(|(other, _)| *other == name).map(|(_, stamp)| stamp.modified);
     // Archives keep seconds only.
     let same = |time: Option<Moment>, sealed: Moment| time.is_some_and(|t| t == sealed || t == (sealed.0, 0));
-    if let Some(seal) = head.seal.filter(|seal| same(time(SUMS_FILE), seal.header)) {
-        let (header_kept, records_kept) =
-            (same(time(HEADER_FILE), seal.header), same(time(RECORDS_FILE), seal.records));
-        if !header_kept && !records_kept {
-            return Trust::None;
-        }
-        if *header != head.header {
-            return Trust::Torn;
-        }
-        return if header_kept && records_kept { Trust::Untouched } else { Trust::Compare };
+    if let Some(seal) = head.seal.filter(|seal| same(time(SUMS_FILE), seal[0])) {
+        let kept = SEALED.iter().zip(seal).filter(|(name, sealed)| same(time(name), *sealed)).count();
+        return match kept {
+            0 if *header == head.header => Trust::Doubtful,
+            0 => Trust::None,
+            _ if *header != head.header => Trust::Torn,
+            4 => Trust::Untouched,
+            _ => Trust::Compare,
+        };
     }
     match (*header == head.header, head.open) {
         (true, _) => Trust::Compare,

@@ -70,7 +70,6 @@ fn a_missing_file_is_not_made_anew() {
     assert!(!records.exists());
     fs::rename(folder.0.join("aside"), &records).unwrap();
     assert_eq!(persist_dirty(&index).unwrap().records, 1, "still dirty after the failure");
-    drop(index);
     assert_eq!(open(&directory).unwrap().deleted_count(), 1);
 }
 

@@ -1,7 +1,7 @@
 //! Comparing a directory with its checksums.
 
+use std::ffi::CStr;
 use std::path::Path;
-use std::sync::Arc;
 
 use super::enter::judge_sums;
 use super::format::{Header, HEADER_FILE};
@@ -10,7 +10,7 @@ use super::recover::{overlay, read_header, Overlay};
 use super::storage::{self, Access, OsStorage, Readable, Storage};
 use super::sums::{self, record_sum, SumsHead, Trust, SUMS_FILE, SUMS_SIZE};
 use crate::error::{corrupt, out_of_memory, Error, Result};
-use crate::store::layout::MAX_LEVEL;
+use crate::store::layout::{DELETED, MAX_LEVEL};
 
 /// Bytes read at a time.
 const CHUNK: usize = 1 << 20;
@@ -41,16 +41,16 @@ pub struct Damage {
 
 impl Damage {
     /// The file's name.
-    pub fn file(&self) -> &'static str {
-        DATA_FILES.get(self.file).copied().unwrap_or(HEADER_FILE)
+    pub fn file_name(&self) -> &'static CStr {
+        [c"data_level0.bin", c"length.bin", c"link_lists.bin", c"hnx.sums", c"header.bin"][self.file.min(4)]
     }
 }
 
 impl Verified {
     /// An error that names the first damage, if there is any.
-    pub(super) fn into_result(self) -> Result<Self> {
+    pub fn into_result(self) -> Result<Self> {
         let Some(damage) = self.first else { return Ok(self) };
-        let (file, more) = (damage.file(), self.damaged.saturating_sub(1));
+        let (file, more) = (damage.file_name().to_string_lossy(), self.damaged.saturating_sub(1));
         let text = format!("{file}: record {} at byte {} differs from its checksum", damage.record, damage.offset);
         Err(corrupt(if more == 0 { text } else { format!("{text}, and {more} more records do") }))
     }
@@ -67,6 +67,13 @@ struct Reader<'a> {
     at: u64,
     buffer: Vec<u8>,
     used: usize,
+}
+
+impl Reader<'_> {
+    /// Goes back by bytes that came last.
+    fn back(&mut self, len: usize) {
+        self.used -= len;
+    }
 }
 
 impl<'a> Reader<'a> {
@@ -95,11 +102,12 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// Compares the files of a directory with its sums, which are worth it. The header was checked.
-pub(super) fn compare(storage: &dyn Storage, path: &Path, header: &HeaderBytes) -> Result<Verified> {
+/// Compares the files of a directory with its sums. The header was checked.
+pub(super) fn compare(storage: &dyn Storage, path: &Path, header: &HeaderBytes, doubt: bool) -> Result<Verified> {
     let open = |file: usize| storage::open(storage, &path.join(DATA_FILES[file]), Access::Read);
     let files = [open(RECORDS)?, open(LENGTHS)?, open(LISTS)?, open(SUMS)?];
-    compare_files(&files.each_ref().map(|file| file.as_ref() as &dyn Readable), &header_of(header)?)
+    let files = files.each_ref().map(|file| file.as_ref() as &dyn Readable);
+    compare_files(&files, &header_of(header)?, doubt)
 }
 
 /// As [`compare`], for what a half-applied directory will hold.
@@ -110,10 +118,11 @@ pub(super) fn compare_overlay(overlay: &Overlay) -> Result<Verified> {
         return Ok(Verified { records: header.count as u64, ..Verified::default() });
     }
     let files = overlay.data.each_ref().map(|bytes| Memory(bytes));
-    compare_files(&files.each_ref().map(|file| file as &dyn Readable), &header)
+    compare_files(&files.each_ref().map(|file| file as &dyn Readable), &header, false)
 }
 
-fn compare_files(files: &[&dyn Readable; 4], header: &Header) -> Result<Verified> {
+/// `doubt`: another program may have written the files. It does not flip single bits, but for the deleted mark.
+fn compare_files(files: &[&dyn Readable; 4], header: &Header, doubt: bool) -> Result<Verified> {
     let (layout, mut found) = (&header.layout, Verified::default());
     found.records = header.count as u64;
     let mut records = Reader::new(files[RECORDS], 0)?;
@@ -125,37 +134,49 @@ fn compare_files(files: &[&dyn Readable; 4], header: &Header) -> Result<Verified
         let Some((_, expected)) = all_sums.next(SUMS_SIZE)? else { break };
         let expected: [u32; 3] =
             std::array::from_fn(|i| u32::from_le_bytes(std::array::from_fn(|byte| expected[4 * i + byte])));
-        let record = records.next(layout.stride)?.map(|(at, bytes)| (at, record_sum(id, bytes, layout)));
-        let length = lengths.next(4)?.map(|(at, bytes)| (at, sums::sum(id, [bytes, &[]])));
-        let upper = if end_of_lists { None } else { list_sum(&mut lists, id, layout.upper_list())? };
-        end_of_lists = upper.is_none();
         found.checked += u64::from(expected != [0; 3]);
-        let before = found.first.is_some();
-        let mut damaged = false;
-        for (file, sum) in [(RECORDS, record), (LENGTHS, length), (LISTS, upper)] {
-            if expected[file] != 0 && sum.is_none_or(|(_, sum)| sum != expected[file]) {
-                damaged = true;
-                if !before {
-                    found.note(file, sum.map_or(0, |(at, _)| at), id.into());
-                }
-            }
+        let upper = if end_of_lists { None } else { next_lists(&mut lists, layout.upper_list())? };
+        end_of_lists = upper.is_none();
+        let parts = [records.next(layout.stride)?, lengths.next(4)?, upper];
+        let sum = |file: usize, bytes: &[u8]| match file {
+            RECORDS => record_sum(id, bytes, layout),
+            _ => sums::sum(id, [bytes, &[]]),
+        };
+        let differs =
+            |file: &usize| expected[*file] != 0 && !parts[*file].is_some_and(|(_, b)| sum(*file, b) == expected[*file]);
+        let Some(file) = (0..3).find(differs) else { continue };
+        let whole =
+            |(_, bytes): (u64, &[u8])| !flips_one_bit(bytes, file == RECORDS, |b| sum(file, b) == expected[file]);
+        if doubt && parts[file].is_some_and(whole) {
+            return Ok(Verified { records: found.records, ..Verified::default() });
         }
-        found.damaged += u64::from(damaged);
+        found.damaged += 1;
+        found.note(file, parts[file].map_or(0, |(at, _)| at), id.into());
     }
     Ok(found)
 }
 
-/// The sum of the next record's lists; None where they end too early, or their size is none: what follows has no place
+/// Whether `fits` is true of the bytes with one bit of them flipped; the deleted mark of a record does not count.
+fn flips_one_bit(bytes: &[u8], record: bool, fits: impl Fn(&[u8]) -> bool) -> bool {
+    let mut bytes = bytes.to_vec();
+    (0..8 * bytes.len()).filter(|bit| !(record && *bit == DELETED.trailing_zeros() as usize)).any(|bit| {
+        bytes[bit / 8] ^= 1 << (bit % 8);
+        let fits = fits(&bytes);
+        bytes[bit / 8] ^= 1 << (bit % 8);
+        fits
+    })
+}
+
+/// The next record's size and lists; None where they end too early, or their size is none: what follows has no place
 /// then.
-fn list_sum(lists: &mut Reader<'_>, id: u32, upper_list: usize) -> Result<Option<(u64, u32)>> {
-    let Some((at, size)) = lists.next(4)? else { return Ok(None) };
-    let size: [u8; 4] = std::array::from_fn(|i| size[i]);
-    let len = u32::from_le_bytes(size) as usize;
+fn next_lists<'a>(lists: &'a mut Reader<'_>, upper_list: usize) -> Result<Option<(u64, &'a [u8])>> {
+    let Some((_, size)) = lists.next(4)? else { return Ok(None) };
+    let len = size.iter().rev().fold(0, |len, byte| len << 8 | usize::from(*byte));
     if !len.is_multiple_of(upper_list) || len / upper_list > MAX_LEVEL {
         return Ok(None);
     }
-    let Some((_, bytes)) = lists.next(len)? else { return Ok(None) };
-    Ok(Some((at, sums::sum(id, [&size, bytes]))))
+    lists.back(4);
+    lists.next(4 + len)
 }
 
 /// A file that is in memory.
@@ -163,11 +184,7 @@ struct Memory<'a>(&'a [u8]);
 
 /// Compares the directory at `path` with its checksums, as it is or, half-applied, as it will be.
 pub fn verify(path: &Path) -> Result<Verified> {
-    let storage: Arc<dyn Storage> = Arc::new(OsStorage);
-    verify_in(storage.as_ref(), path)
-}
-
-pub(super) fn verify_in(storage: &dyn Storage, path: &Path) -> Result<Verified> {
+    let storage = &OsStorage;
     let file = match storage.open(&path.join(HEADER_FILE), Access::Read)? {
         Some(file) => file,
         None => return Err(Error::NotFound(format!("{} has no {HEADER_FILE}", path.display()).into())),
@@ -183,10 +200,10 @@ pub(super) fn verify_in(storage: &dyn Storage, path: &Path) -> Result<Verified> 
         found.note(DATA_FILES.len(), 0, 0);
         return Ok(found);
     }
-    let header = header_of(&bytes)?;
+    let header = header_of(&bytes).map_err(|error| error.context(HEADER_FILE))?;
     match judged {
         None | Some((_, Trust::None)) => Ok(Verified { records: header.count as u64, ..Verified::default() }),
-        Some(_) => compare(storage, path, &bytes),
+        Some((_, trust)) => compare(storage, path, &bytes, trust == Trust::Doubtful),
     }
 }
 

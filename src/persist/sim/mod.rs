@@ -1,6 +1,7 @@
 //! A disk that forgets. What was not synced may be lost, kept or torn, sector by sector, in any order; lengths of files
 //! and names of folders likewise. It can also refuse (errors) and lie (mutants that leave out a step of the protocol).
 
+mod copies;
 mod crashes;
 mod driver;
 mod faults;
@@ -66,6 +67,8 @@ struct State {
     calls: u64,
     fault: Option<(u64, Fault)>,
     mutant: Option<mutants::Mutant>,
+    /// The last write changed nothing and was left out by a mutant.
+    unwritten: bool,
 }
 
 type Probe = Box<dyn FnMut(&State) + Send>;
