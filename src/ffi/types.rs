@@ -13,7 +13,8 @@ pub const HNX_METRIC_COSINE: u32 = 2;
 pub const HNX_ALLOW_REPLACE_DELETED: u32 = 1;
 /// hnx_load_options.flags: map the file instead of reading it. Opening touches the header and the link lists only;
 /// what is written goes to private copies of pages. A file that another program truncates while it is mapped kills
-/// the process with SIGBUS: map only files that nobody shortens.
+/// the process with SIGBUS: map only files that nobody shortens. A directory is mapped by
+/// its writer, or while there is none, which cannot persist meanwhile then; beside a writer it is copied.
 pub const HNX_LOAD_MMAP: u32 = 2;
 /// hnx_load_options.flags: every call that would change the index returns HNX_ERR_READ_ONLY.
 pub const HNX_LOAD_READ_ONLY: u32 = 4;

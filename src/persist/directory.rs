@@ -51,6 +51,8 @@ pub(crate) struct Directory {
     sequence: u64,
     /// Whether hnx.sums tells the truth about the files.
     sums: bool,
+    /// Their total.
+    total: u64,
     /// How this handle left the files, or found them; None if that is not known.
     stamps: Option<Stamps>,
     /// Whether a persist failed, or the directory was never looked at by its holder: it has to be recovered first.
@@ -161,6 +163,7 @@ impl Directory {
             generation: 0,
             sequence: 1,
             sums: true,
+            total: 0,
             stamps: None,
             unsettled: false,
             wrote: true,
@@ -183,9 +186,9 @@ impl Directory {
             file.unlock();
             if let Some(before) = read_header(file.as_ref())? {
                 let header = self.header;
-                let mut made = self.write_new(core, header)?;
-                made.sync()?;
-                return self.replace(before, header, &made).map(|_| ());
+                let made = self.write_new(core, header)?;
+                (_, self.total) = self.replace(before, header, made)?;
+                return Ok(());
             }
             storage.remove(&header_path)?;
         }
@@ -212,6 +215,7 @@ impl Directory {
                 self.path.join(name)
             })?;
         made.sync()?;
+        self.total = made.total;
         let ready = new_name(&self.path, HEADER_FILE);
         storage.remove(&ready)?;
         let mut file = storage.create(&ready)?.ok_or_else(|| invalid(format!("{} is in use", ready.display())))?;
@@ -245,6 +249,7 @@ impl Directory {
             generation: 0,
             sequence: found.sums.map_or(1, |head| head.sequence),
             sums: found.sums.is_some(),
+            total: found.sums.map_or(0, |head| head.total),
             stamps: Some(found.stamps),
             wrote: false,
             bulk: BULK,
@@ -291,25 +296,21 @@ impl Directory {
         self.offsets.extend(store);
         self.sequence += 1;
         let count = store.count();
+        // What is copied is copied: adds may go on while the device works.
         let written = if self.is_bulk(store, &ids) {
-            let made = self.write_new(core, header);
-            if made.is_ok() {
-                dirty.clear();
-            }
-            // What is copied is copied: adds may go on while the device works.
+            let made = self.write_new(core, header)?;
+            dirty.clear();
             drop(still);
-            made.and_then(|mut made| {
-                made.sync()?;
-                self.replace(self.header, header, &made)
-            })
+            self.replace(self.header, header, made)
         } else {
-            let changes = self.changes(store, &ids, &header);
+            let changes = self.changes(store, &ids, &header)?;
             dirty.clear();
             drop(still);
             self.apply(changes, header)
         };
         match written {
-            Ok(bytes) => {
+            Ok((bytes, total)) => {
+                self.total = total;
                 (self.header, self.count, self.generation) = (header, count, self.generation + 1);
                 self.wrote = true;
                 let bytes = bytes + self.finished();
@@ -359,6 +360,10 @@ impl Directory {
         header.unlock();
         recovered?;
         self.stamps = Some(look(storage.as_ref(), &self.path)?);
+        match read_sums_head(storage.as_ref(), &self.path)? {
+            Some(head) if self.sums => self.total = head.total,
+            _ => self.sums = false,
+        }
         // What was begun is done: the files may hold more records than before.
         if let Some(now) = now?.filter(|now| *now != self.header) {
             self.count = super::journal::header_of(&now)?.count;
@@ -370,6 +375,7 @@ impl Directory {
 
     /// Makes hnx.sums anew, with nothing known yet.
     fn begin_sums(&mut self) -> Result<()> {
+        self.total = 0;
         let storage = self.storage.as_ref();
         let (new, place) = (new_name(&self.path, SUMS_FILE), self.path.join(SUMS_FILE));
         storage.remove(&new)?;
@@ -384,7 +390,7 @@ impl Directory {
     }
 
     fn sums_head(&self, header: HeaderBytes) -> SumsHead {
-        SumsHead { sequence: self.sequence, open: true, header, seal: None }
+        SumsHead { sequence: self.sequence, open: true, header, total: self.total, seal: None }
     }
 
     fn is_bulk(&self, store: &Store, ids: &[(u32, bool)]) -> bool {
@@ -395,10 +401,11 @@ impl Directory {
     }
 
     /// The ranges of files that change. Only a new record, or one with a new vector, is written as a whole.
-    fn changes(&self, store: &Store, ids: &[(u32, bool)], header: &HeaderBytes) -> Changes {
-        let mut changes = Changes::default();
+    fn changes(&self, store: &Store, ids: &[(u32, bool)], header: &HeaderBytes) -> Result<(Changes, u64)> {
+        let (mut changes, mut total) = (Changes::default(), self.total);
+        let old_sums = storage::open(self.storage.as_ref(), &self.path.join(SUMS_FILE), Access::Read)?;
+        let old_count = old_sums.len()?.saturating_sub(sums::len(0)) / SUMS_SIZE as u64;
         let (stride, links) = (self.layout.stride as u64, LIST_HEADER + 4 * self.layout.max_m0);
-        changes.put(SUMS, 0, |to| to.extend_from_slice(&self.sums_head(*header).to_bytes()));
         let mut record = Vec::new();
         for (slot, whole) in ids.iter().filter_map(|(id, whole)| Some((store.slot(*id)?, *whole))) {
             let id = slot.id();
@@ -416,9 +423,17 @@ impl Directory {
                 changes.put(LISTS, offset, |to| lists::append(store, slot, to));
             }
             let sums = record_sums(store, slot, &record, &self.layout);
+            if u64::from(id) < old_count {
+                let mut old = [0; SUMS_SIZE];
+                old_sums.read_at(&mut old, sums::offset(id))?;
+                total = total.wrapping_sub(sums::weight(id, &old));
+            }
+            total = total.wrapping_add(sums::weight(id, &sums));
             changes.put(SUMS, sums::offset(id), |to| to.extend_from_slice(&sums));
         }
-        changes
+        let head = SumsHead { total, ..self.sums_head(*header) };
+        changes.put(SUMS, 0, |to| to.extend_from_slice(&head.to_bytes()));
+        Ok((changes, total))
     }
 
     fn head(&mut self, kind: Kind, header_before: HeaderBytes, header_after: HeaderBytes) -> Head {
@@ -440,8 +455,8 @@ impl Directory {
         Ok(bytes)
     }
 
-    /// Journals ranges and writes them; returns the bytes written.
-    fn apply(&mut self, changes: Changes, header: HeaderBytes) -> Result<u64> {
+    /// Journals ranges and writes them; returns the bytes written and the total of the sums.
+    fn apply(&mut self, (changes, total): (Changes, u64), header: HeaderBytes) -> Result<(u64, u64)> {
         let storage = Arc::clone(&self.storage);
         let mut files = Files::open(storage.as_ref(), &self.path, [true; 4])?;
         let mut head = self.head(Kind::Changes, self.header, header);
@@ -454,11 +469,12 @@ impl Directory {
                 file.reserve(head.after[number])?;
             }
         }
-        self.commit(&changes.finish(head)?, &mut files)
+        Ok((self.commit(&changes.finish(head)?, &mut files)?, total))
     }
 
-    /// Has new files, which are on the device, take the place of the old ones; returns the bytes written.
-    fn replace(&mut self, before: HeaderBytes, header: HeaderBytes, made: &Made) -> Result<u64> {
+    /// Has new files take the place of the old ones; returns the bytes written and the total of the sums.
+    fn replace(&mut self, before: HeaderBytes, header: HeaderBytes, mut made: Made) -> Result<(u64, u64)> {
+        made.sync()?;
         let storage = Arc::clone(&self.storage);
         let mut files = Files::open(storage.as_ref(), &self.path, [false; 4])?;
         let mut head = self.head(Kind::Replacement, before, header);
@@ -467,7 +483,7 @@ impl Directory {
         if let Some(held) = &mut self.held {
             held.named = false; // the names of the new files, too
         }
-        Ok(self.commit(&journal, &mut files)? + made.lens.iter().sum::<u64>())
+        Ok((self.commit(&journal, &mut files)? + made.lens.iter().sum::<u64>(), made.total))
     }
 
     fn commit(&mut self, journal: &Journal, files: &mut Files) -> Result<u64> {
@@ -526,8 +542,9 @@ impl Drop for Directory {
 pub(super) fn record_sums(store: &Store, slot: Slot, record: &[u8], layout: &Layout) -> [u8; SUMS_SIZE] {
     let id = slot.id();
     let length = if store.has_lengths() { sums::sum(id, [&length_bytes(store, slot), &[]]) } else { 0 };
-    let upper = store.upper_bytes(slot);
-    let lists = sums::sum(id, [&(upper.len() as u32).to_le_bytes(), upper]);
+    let mut upper = Vec::new();
+    lists::append(store, slot, &mut upper);
+    let lists = sums::sum(id, [&upper, &[]]);
     let mut bytes = [0; SUMS_SIZE];
     for (at, sum) in [record_sum(id, record, layout), length, lists].into_iter().enumerate() {
         bytes[4 * at..4 * at + 4].copy_from_slice(&sum.to_le_bytes());
@@ -539,12 +556,25 @@ pub(super) fn record_sums(store: &Store, slot: Slot, record: &[u8], layout: &Lay
 pub(super) struct Made {
     pub(super) files: [Box<dyn StorageFile>; 4],
     pub(super) lens: [u64; 4],
+    /// Of the sums.
+    pub(super) total: u64,
 }
 
 impl Made {
     fn sync(&mut self) -> Result<()> {
         self.files.iter_mut().try_for_each(|file| file.sync())
     }
+}
+
+/// The head of a directory's sums, if there are any.
+pub(super) fn read_sums_head(storage: &dyn Storage, path: &Path) -> Result<Option<SumsHead>> {
+    let Some(file) = storage.open(&path.join(SUMS_FILE), Access::Read)? else { return Ok(None) };
+    let mut bytes = [0; SUMS_START];
+    if file.len()? < bytes.len() as u64 {
+        return Ok(None);
+    }
+    file.read_at(&mut bytes, 0)?;
+    Ok(SumsHead::from_bytes(&bytes))
 }
 
 /// The first bytes of a new file of sums.

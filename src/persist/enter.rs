@@ -3,14 +3,14 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use super::directory::{look, Found};
+use super::directory::{look, read_sums_head, Found};
 use super::format::HEADER_FILE;
 use super::hold::{is_ours, lock_header, Held};
 use super::journal::{HeaderBytes, DATA_FILES, JOURNAL_FILE};
 use super::open::Check;
 use super::recover::{overlay, read_header, recover, Overlay};
 use super::storage::{self, Access, Storage, StorageFile};
-use super::sums::{trust, SumsHead, Trust, SUMS_FILE, SUMS_START};
+use super::sums::{trust, SumsHead, Trust, SUMS_FILE};
 use super::verify;
 use crate::error::{corrupt, Error, Result};
 
@@ -107,7 +107,7 @@ fn examine(
         Trust::None => return Ok(None),
         Trust::Doubtful => {
             if check == Check::Deep {
-                verify::compare(storage, path, header, true)?.into_result()?;
+                verify::compare(storage, path, header, None)?.into_result()?;
             }
             return Ok(None);
         }
@@ -120,7 +120,7 @@ fn examine(
         Trust::Compare => check == Check::Deep || check == Check::Default && !mmap,
     };
     if asked {
-        verify::compare(storage, path, header, false)?.into_result()?;
+        verify::compare(storage, path, header, Some(head.total))?.into_result()?;
     }
     Ok(Some(head))
 }
@@ -131,13 +131,7 @@ pub(super) fn judge_sums(
     path: &Path,
     header: &HeaderBytes,
 ) -> Result<Option<(SumsHead, Trust)>> {
-    let Some(file) = storage.open(&path.join(SUMS_FILE), Access::Read)? else { return Ok(None) };
-    let mut bytes = [0; SUMS_START];
-    if file.len()? < bytes.len() as u64 {
-        return Ok(None);
-    }
-    file.read_at(&mut bytes, 0)?;
-    let Some(head) = SumsHead::from_bytes(&bytes) else { return Ok(None) };
+    let Some(head) = read_sums_head(storage, path)? else { return Ok(None) };
     let mut stamps = Vec::new();
     for name in DATA_FILES.into_iter().chain([HEADER_FILE]) {
         stamps.extend(storage.stamp(&path.join(name))?.map(|stamp| (name, stamp)));

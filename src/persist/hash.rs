@@ -1,5 +1,5 @@
-//! XXH64 (Yann Collet, xxHash specification 0.1.1, section "XXH64 algorithm"): fast, and any change of a few bits shows.
-//! A checksum, not a signature: who forges bytes can forge it.
+//! XXH64 (Yann Collet, xxHash specification 0.1.1, section "XXH64 algorithm"): fast, and any change of a few bits
+//! shows. A checksum, not a signature: who forges bytes can forge it.
 
 const P1: u64 = 0x9E37_79B1_85EB_CA87;
 const P2: u64 = 0xC2B2_AE3D_27D4_EB4F;

@@ -210,12 +210,14 @@ pub(super) struct Changes {
     bodies: [Vec<u8>; 4],
     /// Where the last range of each file starts in its body, and where it ends in the file.
     last: [Option<(usize, u64)>; 4],
+    /// Where the farthest range of each file ends.
+    ends: [u64; 4],
     /// Bytes of ranges.
     pub(super) bytes: u64,
 }
 
 impl Changes {
-    /// Appends what belongs at `offset` of a file; ranges of a file come in ascending order.
+    /// Appends what belongs at `offset` of a file.
     pub(super) fn put(&mut self, file: usize, offset: u64, write: impl FnOnce(&mut Vec<u8>)) {
         let body = &mut self.bodies[file];
         let start = match self.last[file] {
@@ -234,12 +236,13 @@ impl Changes {
         body[start + 8..start + 12].copy_from_slice(&(len as u32).to_le_bytes());
         body[start + 12..start + 16].copy_from_slice(&(file as u32).to_le_bytes());
         self.last[file] = Some((start, offset + added));
+        self.ends[file] = self.ends[file].max(offset + added);
         self.bytes += added;
     }
 
-    /// Where the last range of a file ends; 0 if there is none.
+    /// Where the farthest range of a file ends; 0 if there is none.
     pub(super) fn end(&self, file: usize) -> u64 {
-        self.last[file].map_or(0, |(_, end)| end)
+        self.ends[file]
     }
 
     /// The journal of these changes; `head` lacks length and hash of the body.

@@ -4,8 +4,8 @@
 //! | offset | what |
 //! |---|---|
 //! | 0 | magic, u64 sequence of the persist, u64 1 while the writer is open, header.bin's 100 bytes, zeros to 128 |
-//! | 128 | u64 hash of the bytes before |
-//! | 136 | the seal: when header.bin and the three data files were changed last (i64 seconds, i64 nanoseconds each), u64 hash |
+//! | 128 | u64 total: see [`weight`]; u64 hash of the bytes before |
+//! | 144 | the seal: when header.bin and the three data files were changed last (i64 seconds, i64 nanoseconds each), u64 hash |
 //! | 256 + 12 i | u32 each of record i: its links, vector and label; its length; its upper-level lists. 0: not known |
 //!
 //! Sums are of what libhnx wrote: another writer changes files without them. What tells the two apart is the time of
@@ -24,7 +24,7 @@ pub(super) const SUMS_START: usize = 256;
 /// Bytes of a record's sums.
 pub(super) const SUMS_SIZE: usize = 12;
 /// Bytes of what is journalled of the head.
-pub(super) const SUMS_HEAD: usize = 136;
+pub(super) const SUMS_HEAD: usize = 144;
 const MAGIC: &[u8; 8] = b"HNXSUMS1";
 const SEAL: usize = 72;
 
@@ -50,6 +50,14 @@ pub(super) fn record_sum(id: u32, record: &[u8], layout: &Layout) -> u32 {
     sum(id, [&record[..links], &record[layout.vector..layout.label + 8]])
 }
 
+/// What the sums of a record add to the total.
+pub(super) fn weight(id: u32, sums: &[u8; SUMS_SIZE]) -> u64 {
+    if *sums == [0; SUMS_SIZE] {
+        return 0;
+    }
+    xxh64(sums, u64::from(id))
+}
+
 /// What the file says first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct SumsHead {
@@ -57,6 +65,8 @@ pub(super) struct SumsHead {
     /// A writer is at work, or was when it was killed, or when the file was copied.
     pub(super) open: bool,
     pub(super) header: HeaderBytes,
+    /// The weights of all records together: sums of different persists do not add up to it.
+    pub(super) total: u64,
     pub(super) seal: Option<Seal>,
 }
 
@@ -74,6 +84,7 @@ impl SumsHead {
         bytes[8..16].copy_from_slice(&self.sequence.to_le_bytes());
         bytes[16] = u8::from(self.open);
         bytes[24..24 + DIRECTORY_HEADER].copy_from_slice(&self.header);
+        bytes[SUMS_HEAD - 16..SUMS_HEAD - 8].copy_from_slice(&self.total.to_le_bytes());
         let hash = xxh64(&bytes[..SUMS_HEAD - 8], 0);
         bytes[SUMS_HEAD - 8..].copy_from_slice(&hash.to_le_bytes());
         bytes
@@ -92,6 +103,7 @@ impl SumsHead {
             sequence: number(8),
             open: bytes[16] != 0,
             header: std::array::from_fn(|i| bytes[24 + i]),
+            total: number(SUMS_HEAD - 16),
             seal: sealed.then(|| [moment(0), moment(16), moment(32), moment(48)]),
         })
     }
@@ -129,8 +141,8 @@ pub(super) enum Trust {
 /// What the sums are worth, from their head, the header there is and the times of files.
 ///
 /// hnx.sums is given header.bin's time after each persist, so its own time tells whether it was copied since. If it was
-/// not, and all four other files have other times than sealed, another program persisted (Chroma writes all of them each
-/// time). In a copy times say nothing: there the header that the sums belong to decides.
+/// not, and all four other files have other times than sealed, another program persisted (Chroma writes all of them
+/// each time). In a copy times say nothing: there the header that the sums belong to decides.
 pub(super) fn trust(head: Option<&SumsHead>, header: &HeaderBytes, stamps: &[(&str, Stamp)]) -> Trust {
     let Some(head) = head else { return Trust::None };
     let time = |name: &str| stamps.iter().find(|(other, _)| *other == name).map(|(_, stamp)| stamp.modified);

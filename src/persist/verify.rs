@@ -102,12 +102,18 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// Compares the files of a directory with its sums. The header was checked.
-pub(super) fn compare(storage: &dyn Storage, path: &Path, header: &HeaderBytes, doubt: bool) -> Result<Verified> {
+/// Compares the files of a directory with its sums. The header was checked. `total`: of the sums; None when another
+/// program may have written the files: it does not flip single bits, but for the deleted mark.
+pub(super) fn compare(
+    storage: &dyn Storage,
+    path: &Path,
+    header: &HeaderBytes,
+    total: Option<u64>,
+) -> Result<Verified> {
     let open = |file: usize| storage::open(storage, &path.join(DATA_FILES[file]), Access::Read);
     let files = [open(RECORDS)?, open(LENGTHS)?, open(LISTS)?, open(SUMS)?];
     let files = files.each_ref().map(|file| file.as_ref() as &dyn Readable);
-    compare_files(&files, &header_of(header)?, doubt)
+    compare_files(&files, &header_of(header)?, total)
 }
 
 /// As [`compare`], for what a half-applied directory will hold.
@@ -118,12 +124,11 @@ pub(super) fn compare_overlay(overlay: &Overlay) -> Result<Verified> {
         return Ok(Verified { records: header.count as u64, ..Verified::default() });
     }
     let files = overlay.data.each_ref().map(|bytes| Memory(bytes));
-    compare_files(&files.each_ref().map(|file| file as &dyn Readable), &header, false)
+    compare_files(&files.each_ref().map(|file| file as &dyn Readable), &header, head.map(|head| head.total))
 }
 
-/// `doubt`: another program may have written the files. It does not flip single bits, but for the deleted mark.
-fn compare_files(files: &[&dyn Readable; 4], header: &Header, doubt: bool) -> Result<Verified> {
-    let (layout, mut found) = (&header.layout, Verified::default());
+fn compare_files(files: &[&dyn Readable; 4], header: &Header, total: Option<u64>) -> Result<Verified> {
+    let (layout, mut found, mut sum_of_weights) = (&header.layout, Verified::default(), 0u64);
     found.records = header.count as u64;
     let mut records = Reader::new(files[RECORDS], 0)?;
     let mut lengths = Reader::new(files[LENGTHS], 0)?;
@@ -132,6 +137,8 @@ fn compare_files(files: &[&dyn Readable; 4], header: &Header, doubt: bool) -> Re
     let mut end_of_lists = false;
     for id in 0..header.count as u32 {
         let Some((_, expected)) = all_sums.next(SUMS_SIZE)? else { break };
+        let entry: [u8; SUMS_SIZE] = std::array::from_fn(|i| expected[i]);
+        sum_of_weights = sum_of_weights.wrapping_add(sums::weight(id, &entry));
         let expected: [u32; 3] =
             std::array::from_fn(|i| u32::from_le_bytes(std::array::from_fn(|byte| expected[4 * i + byte])));
         found.checked += u64::from(expected != [0; 3]);
@@ -147,11 +154,15 @@ fn compare_files(files: &[&dyn Readable; 4], header: &Header, doubt: bool) -> Re
         let Some(file) = (0..3).find(differs) else { continue };
         let whole =
             |(_, bytes): (u64, &[u8])| !flips_one_bit(bytes, file == RECORDS, |b| sum(file, b) == expected[file]);
-        if doubt && parts[file].is_some_and(whole) {
+        if total.is_none() && parts[file].is_some_and(whole) {
             return Ok(Verified { records: found.records, ..Verified::default() });
         }
         found.damaged += 1;
         found.note(file, parts[file].map_or(0, |(at, _)| at), id.into());
+    }
+    if found.first.is_none() && total.is_some_and(|total| total != sum_of_weights) {
+        found.damaged = 1; // each record is itself, but not of the same persist as the others
+        found.note(SUMS, 0, 0);
     }
     Ok(found)
 }
@@ -203,7 +214,7 @@ pub fn verify(path: &Path) -> Result<Verified> {
     let header = header_of(&bytes).map_err(|error| error.context(HEADER_FILE))?;
     match judged {
         None | Some((_, Trust::None)) => Ok(Verified { records: header.count as u64, ..Verified::default() }),
-        Some((_, trust)) => compare(storage, path, &bytes, trust == Trust::Doubtful),
+        Some((head, trust)) => compare(storage, path, &bytes, (trust != Trust::Doubtful).then_some(head.total)),
     }
 }
 

@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use super::directory::{self, record_sums, sums_start, Directory, Made};
 use super::format::Header;
-use super::journal::DATA_FILES;
+use super::journal::{DATA_FILES, SUMS};
 use super::lists;
 use super::storage::{OsStorage, Storage, StorageFile};
-use super::sums::SumsHead;
+use super::sums::{weight, SumsHead, SUMS_START};
 use crate::error::{invalid, Result};
 use crate::index::core::{Core, Stated};
 use crate::store::layout::{Layout, LIST_HEADER};
@@ -188,11 +188,14 @@ pub(super) fn write_data(
     let [records, lengths, lists, sums] = DATA_FILES;
     let mut files = [create(records)?, create(lengths)?, create(lists)?, create(sums)?];
     let [records, lengths, lists, sums] = &mut files;
-    sums.buffer.extend_from_slice(&sums_start(head));
+    sums.buffer.extend_from_slice(&[0; SUMS_START]);
+    let mut total: u64 = 0;
     for slot in store.slots() {
         let start = records.buffer.len();
         append_record(store, slot, layout, &mut records.buffer);
-        sums.buffer.extend_from_slice(&record_sums(store, slot, &records.buffer[start..], layout));
+        let record = record_sums(store, slot, &records.buffer[start..], layout);
+        total = total.wrapping_add(weight(slot.id(), &record));
+        sums.buffer.extend_from_slice(&record);
         lengths.buffer.extend_from_slice(&length_bytes(store, slot));
         lists::append(store, slot, &mut lists.buffer);
         for file in [&mut *records, lengths, lists, sums] {
@@ -202,6 +205,7 @@ pub(super) fn write_data(
     for file in &mut files {
         file.flush_beyond(0)?;
     }
+    files[SUMS].file.write_at(&sums_start(&SumsHead { total, ..*head }), 0)?;
     let lens = [0, 1, 2, 3].map(|file| files[file].written);
-    Ok(Made { files: files.map(|file| file.file), lens })
+    Ok(Made { files: files.map(|file| file.file), lens, total })
 }

@@ -152,7 +152,9 @@ impl Judge {
             return self.wrong(format!("opens as a state that never was: {lens:?}"));
         };
         let Some(snapshot) = found else { return };
-        match verify::compare(&disk, path, entered.found.as_ref().map(|f| &f.header).unwrap(), false) {
+        let opened = entered.found.as_ref().unwrap();
+        let total = opened.sums.map(|head| head.total);
+        match verify::compare(&disk, path, &opened.header, total) {
             Ok(verified) if verified.damaged == 0 && verified.checked == verified.records => {}
             other => return self.wrong(format!("checksums: {other:?}")),
         }
