@@ -17,9 +17,9 @@ use super::journal::{
 use super::lists::{self, Offsets};
 use super::recover::{carry_out, new_name, parent_of, read_header, recover, Files};
 use super::storage::{self, Access, OsStorage, Stamp, Storage, StorageFile};
-use super::sums::{self, record_sum, SumsHead, SUMS_FILE, SUMS_HEAD, SUMS_SIZE, SUMS_START};
+use super::sums::{self, record_sum, Seal, SumsHead, SUMS_FILE, SUMS_HEAD, SUMS_SIZE, SUMS_START};
 use super::write::{append_record, header, length_bytes, packed, write_data};
-use crate::error::{invalid, Error, Result};
+use crate::error::{corrupt, invalid, Error, Result};
 use crate::index::core::{Core, Stated};
 use crate::store::layout::{Layout, LIST_HEADER};
 use crate::store::{Slot, Store};
@@ -106,13 +106,12 @@ pub(crate) fn persist_dirty(core: &Core, stated: &Stated) -> Result<Persisted> {
 }
 
 /// Whether a directory is what a creation left that did not end.
-pub(super) fn is_unfinished(storage: &Arc<dyn Storage>, path: &Path) -> bool {
-    if storage.exists(&path.join(HEADER_FILE)) {
-        return false;
+pub(super) fn is_unfinished(storage: &Arc<dyn Storage>, path: &Path) -> Result<bool> {
+    if storage.exists(&path.join(HEADER_FILE))? {
+        return Ok(false);
     }
-    let journal = storage.open(&path.join(JOURNAL_FILE), Access::Read);
-    let journal = journal.ok().flatten().and_then(|file| Journal::read(file.as_ref()).ok().flatten());
-    journal.is_some_and(|journal| journal.head.kind == Kind::Creation)
+    let Some(file) = storage.open(&path.join(JOURNAL_FILE), Access::Read)? else { return Ok(false) };
+    Ok(Journal::read(file.as_ref())?.is_some_and(|journal| journal.head.kind == Kind::Creation))
 }
 
 /// States of the files of a directory.
@@ -138,14 +137,14 @@ impl Directory {
         let path = std::path::absolute(path).unwrap_or_else(|_| path.into());
         storage.create_dir(&path)?;
         let taken = |name: &str| invalid(format!("{} holds an index already ({name}): load it", path.display()));
-        if !replace && storage.exists(&path.join(HEADER_FILE)) {
+        if !replace && storage.exists(&path.join(HEADER_FILE))? {
             return Err(taken(HEADER_FILE));
         }
         let mut held = Held::acquire(&storage, &path)?;
         let begun = matches!(Journal::read(held.journal().0?)?, Some(j) if j.head.kind == Kind::Creation);
-        if let Some(name) = FILES.into_iter().find(|name| storage.exists(&path.join(name))) {
+        for name in FILES {
             // What a creation left that did not end is no index.
-            if !replace && (name == HEADER_FILE || !begun) {
+            if !replace && (name == HEADER_FILE || !begun) && storage.exists(&path.join(name))? {
                 return Err(taken(name));
             }
         }
@@ -282,7 +281,7 @@ impl Directory {
         }
         self.check_untouched()?;
         self.settle()?;
-        if !self.sums || !storage.exists(&self.path.join(SUMS_FILE)) {
+        if !self.sums || !storage.exists(&self.path.join(SUMS_FILE))? {
             self.begin_sums()?;
         }
 
@@ -360,8 +359,8 @@ impl Directory {
         header.unlock();
         recovered?;
         self.stamps = Some(look(storage.as_ref(), &self.path)?);
-        match read_sums_head(storage.as_ref(), &self.path)? {
-            Some(head) if self.sums => self.total = head.total,
+        match read_sums_head(storage.as_ref(), &self.path) {
+            Ok(Some(head)) if self.sums => self.total = head.total,
             _ => self.sums = false,
         }
         // What was begun is done: the files may hold more records than before.
@@ -375,7 +374,7 @@ impl Directory {
 
     /// Makes hnx.sums anew, with nothing known yet.
     fn begin_sums(&mut self) -> Result<()> {
-        self.total = 0;
+        (self.sums, self.total) = (false, 0);
         let storage = self.storage.as_ref();
         let (new, place) = (new_name(&self.path, SUMS_FILE), self.path.join(SUMS_FILE));
         storage.remove(&new)?;
@@ -390,7 +389,7 @@ impl Directory {
     }
 
     fn sums_head(&self, header: HeaderBytes) -> SumsHead {
-        SumsHead { sequence: self.sequence, open: true, header, total: self.total, seal: None }
+        SumsHead { sequence: self.sequence, header, total: self.total, seal: None }
     }
 
     fn is_bulk(&self, store: &Store, ids: &[(u32, bool)]) -> bool {
@@ -518,12 +517,11 @@ impl Directory {
     /// Notes the times of the files that the sums are of; `open`: persists are to follow.
     fn seal(&self, open: bool) -> Result<u64> {
         let Some([Some(a), Some(b), Some(c), Some(d)]) = self.stamps else { return Ok(0) };
-        let seal = [a.modified, b.modified, c.modified, d.modified];
-        let head = SumsHead { open, ..self.sums_head(self.header) };
-        let bytes = head.to_sealed_bytes(seal);
+        let seal = Seal { times: [a, b, c, d].map(|stamp| stamp.modified), open };
+        let bytes = self.sums_head(self.header).seal_bytes(seal);
         let mut file = storage::open(self.storage.as_ref(), &self.path.join(SUMS_FILE), Access::Write)?;
-        file.write_at(&bytes, 0)?;
-        file.set_modified(seal[0])?;
+        file.write_at(&bytes, SUMS_HEAD as u64)?;
+        file.set_modified(seal.times[0])?;
         Ok(bytes.len() as u64)
     }
 }
@@ -566,7 +564,7 @@ impl Made {
     }
 }
 
-/// The head of a directory's sums, if there are any.
+/// The head of a directory's sums, if there are any; an error if it is damaged.
 pub(super) fn read_sums_head(storage: &dyn Storage, path: &Path) -> Result<Option<SumsHead>> {
     let Some(file) = storage.open(&path.join(SUMS_FILE), Access::Read)? else { return Ok(None) };
     let mut bytes = [0; SUMS_START];
@@ -574,7 +572,11 @@ pub(super) fn read_sums_head(storage: &dyn Storage, path: &Path) -> Result<Optio
         return Ok(None);
     }
     file.read_at(&mut bytes, 0)?;
-    Ok(SumsHead::from_bytes(&bytes))
+    let head = SumsHead::from_bytes(&bytes);
+    if head.is_none() && sums::is_begun(&bytes) {
+        return Err(corrupt(format!("{SUMS_FILE} is damaged, or was copied during a persist")));
+    }
+    Ok(head)
 }
 
 /// The first bytes of a new file of sums.

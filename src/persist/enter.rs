@@ -54,7 +54,7 @@ pub(super) fn enter(
 ) -> Result<Entered> {
     let nothing = Entered { overlay: None, found: None, header: None, still: false };
     let header_path = path.join(HEADER_FILE);
-    if !storage.exists(&header_path) {
+    if !storage.exists(&header_path)? {
         return Ok(nothing);
     }
     let mut held = match intent {
@@ -102,7 +102,11 @@ fn examine(
     check: Check,
     mmap: bool,
 ) -> Result<Option<SumsHead>> {
-    let Some((head, trust)) = judge_sums(storage, path, header)? else { return Ok(None) };
+    let judged = match judge_sums(storage, path, header) {
+        Err(Error::Corrupt(_)) if check == Check::Fast => None,
+        judged => judged?,
+    };
+    let Some((head, trust)) = judged else { return Ok(None) };
     let asked = match trust {
         Trust::None => return Ok(None),
         Trust::Doubtful => {

@@ -34,7 +34,7 @@ impl Held {
     pub(super) fn acquire(storage: &Arc<dyn Storage>, directory: &Path) -> Result<Self> {
         let path = directory.join(JOURNAL_FILE);
         let mut patience = 5;
-        loop {
+        for _ in 0..1000 {
             let found = storage.open(&path, Access::Write)?;
             let Some(file) = found.map_or_else(|| storage.create(&path), |file| Ok(Some(file)))? else {
                 continue; // made meanwhile
@@ -60,6 +60,7 @@ impl Held {
             }
             return Ok(held);
         }
+        Err(Error::Io(format!("{} comes and goes", path.display()).into()))
     }
 
     /// The process that holds it.

@@ -177,7 +177,7 @@ pub(super) fn recover(storage: &dyn Storage, directory: &Path, journal_file: &mu
     }
     for name in DATA_FILES.into_iter().chain([HEADER_FILE]) {
         let left = new_name(directory, name);
-        if storage.exists(&left) {
+        if storage.exists(&left)? {
             storage.remove(&left)?;
         }
     }

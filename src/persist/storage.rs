@@ -19,7 +19,7 @@ pub(crate) trait Storage: Send + Sync {
     /// Makes a folder; fine if it is there.
     fn create_dir(&self, path: &Path) -> Result<()>;
     /// Whether there is something at `path`.
-    fn exists(&self, path: &Path) -> bool;
+    fn exists(&self, path: &Path) -> Result<bool>;
     /// Whether a folder holds nothing.
     fn is_empty_dir(&self, path: &Path) -> Result<bool>;
     /// Gives a file another name, in place of what had it.
@@ -130,9 +130,12 @@ fn stamp_of(meta: &fs::Metadata) -> Stamp {
 
 impl Storage for OsStorage {
     fn open(&self, path: &Path, access: Access) -> Result<Option<Box<dyn StorageFile>>> {
-        // Not blocking: whoever puts a pipe there must not have us wait for its other end.
+        // Not blocking: whoever puts a pipe there must not have us wait for its other end. Files of our own are never
+        // links: one that somebody brings along may lead anywhere.
+        let own = path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"hnx."));
+        let flags = libc::O_NONBLOCK | if own { libc::O_NOFOLLOW } else { 0 };
         let mut options = OpenOptions::new();
-        options.read(true).write(access == Access::Write).custom_flags(libc::O_NONBLOCK);
+        options.read(true).write(access == Access::Write).custom_flags(flags);
         let file = match options.open(path) {
             Ok(file) => file,
             Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
@@ -162,8 +165,12 @@ impl Storage for OsStorage {
         }
     }
 
-    fn exists(&self, path: &Path) -> bool {
-        path.symlink_metadata().is_ok()
+    fn exists(&self, path: &Path) -> Result<bool> {
+        match path.symlink_metadata() {
+            Ok(_) => Ok(true),
+            Err(e) if matches!(e.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => Ok(false),
+            Err(e) => Err(failure("look at", path, &e)),
+        }
     }
 
     fn is_empty_dir(&self, path: &Path) -> Result<bool> {

@@ -3,9 +3,9 @@
 //!
 //! | offset | what |
 //! |---|---|
-//! | 0 | magic, u64 sequence of the persist, u64 1 while the writer is open, header.bin's 100 bytes, zeros to 128 |
+//! | 0 | magic, u64 sequence of the persist, header.bin's 100 bytes at 24, zeros to 128 |
 //! | 128 | u64 total: see [`weight`]; u64 hash of the bytes before |
-//! | 144 | the seal: when header.bin and the three data files were changed last (i64 seconds, i64 nanoseconds each), u64 hash |
+//! | 144 | the seal: when header.bin and the three data files were changed last (i64 seconds, i64 nanoseconds each), u64 1 while the writer is open, u64 hash |
 //! | 256 + 12 i | u32 each of record i: its links, vector and label; its length; its upper-level lists. 0: not known |
 //!
 //! Sums are of what libhnx wrote: another writer changes files without them. What tells the two apart is the time of
@@ -26,7 +26,7 @@ pub(super) const SUMS_SIZE: usize = 12;
 /// Bytes of what is journalled of the head.
 pub(super) const SUMS_HEAD: usize = 144;
 const MAGIC: &[u8; 8] = b"HNXSUMS1";
-const SEAL: usize = 72;
+const SEAL: usize = 80;
 
 /// Bytes of the sums of `count` records.
 pub(super) fn len(count: usize) -> u64 {
@@ -50,6 +50,11 @@ pub(super) fn record_sum(id: u32, record: &[u8], layout: &Layout) -> u32 {
     sum(id, [&record[..links], &record[layout.vector..layout.label + 8]])
 }
 
+/// Whether a file begins as one of sums does.
+pub(super) fn is_begun(bytes: &[u8; SUMS_START]) -> bool {
+    bytes[..8] == *MAGIC
+}
+
 /// What the sums of a record add to the total.
 pub(super) fn weight(id: u32, sums: &[u8; SUMS_SIZE]) -> u64 {
     if *sums == [0; SUMS_SIZE] {
@@ -62,16 +67,20 @@ pub(super) fn weight(id: u32, sums: &[u8; SUMS_SIZE]) -> u64 {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct SumsHead {
     pub(super) sequence: u64,
-    /// A writer is at work, or was when it was killed, or when the file was copied.
-    pub(super) open: bool,
     pub(super) header: HeaderBytes,
     /// The weights of all records together: sums of different persists do not add up to it.
     pub(super) total: u64,
     pub(super) seal: Option<Seal>,
 }
 
-/// Times of the last change of [`SEALED`], as the last persist left them.
-pub(super) type Seal = [Moment; 4];
+/// What is noted once a persist is over. It is written without a sync: there may be none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Seal {
+    /// Times of the last change of [`SEALED`].
+    pub(super) times: [Moment; 4],
+    /// A writer is at work, or was when it was killed, or when the file was copied.
+    pub(super) open: bool,
+}
 
 /// The files whose times are sealed.
 const SEALED: [&str; 4] = [HEADER_FILE, RECORDS_FILE, LENGTHS_FILE, LISTS_FILE];
@@ -82,7 +91,6 @@ impl SumsHead {
         let mut bytes = [0; SUMS_HEAD];
         bytes[..8].copy_from_slice(MAGIC);
         bytes[8..16].copy_from_slice(&self.sequence.to_le_bytes());
-        bytes[16] = u8::from(self.open);
         bytes[24..24 + DIRECTORY_HEADER].copy_from_slice(&self.header);
         bytes[SUMS_HEAD - 16..SUMS_HEAD - 8].copy_from_slice(&self.total.to_le_bytes());
         let hash = xxh64(&bytes[..SUMS_HEAD - 8], 0);
@@ -101,24 +109,27 @@ impl SumsHead {
         let sealed = number(SUMS_HEAD + SEAL - 8) == xxh64(&seal[..SEAL - 8], number(SUMS_HEAD - 8));
         Some(Self {
             sequence: number(8),
-            open: bytes[16] != 0,
             header: std::array::from_fn(|i| bytes[24 + i]),
             total: number(SUMS_HEAD - 16),
-            seal: sealed.then(|| [moment(0), moment(16), moment(32), moment(48)]),
+            seal: sealed.then(|| Seal {
+                times: [moment(0), moment(16), moment(32), moment(48)],
+                open: number(SUMS_HEAD + 64) != 0,
+            }),
         })
     }
 
-    /// The bytes of head and seal.
-    pub(super) fn to_sealed_bytes(self, seal: Seal) -> [u8; SUMS_HEAD + SEAL] {
-        let mut bytes = [0; SUMS_HEAD + SEAL];
-        bytes[..SUMS_HEAD].copy_from_slice(&self.to_bytes());
-        for (at, number) in seal.into_iter().flat_map(|(seconds, nanos)| [seconds, nanos]).enumerate() {
-            bytes[SUMS_HEAD + 8 * at..SUMS_HEAD + 8 * at + 8].copy_from_slice(&number.to_le_bytes());
+    /// The bytes of a seal, which follow the head's.
+    pub(super) fn seal_bytes(self, seal: Seal) -> [u8; SEAL] {
+        let mut bytes = [0; SEAL];
+        let numbers = seal.times.into_iter().flat_map(|(seconds, nanos)| [seconds, nanos]);
+        for (at, number) in numbers.chain([i64::from(seal.open)]).enumerate() {
+            bytes[8 * at..8 * at + 8].copy_from_slice(&number.to_le_bytes());
         }
         // From the head's hash: a seal does not fit another head.
-        let head = u64::from_le_bytes(std::array::from_fn(|i| bytes[SUMS_HEAD - 8 + i]));
-        let hash = xxh64(&bytes[SUMS_HEAD..SUMS_HEAD + SEAL - 8], head);
-        bytes[SUMS_HEAD + SEAL - 8..].copy_from_slice(&hash.to_le_bytes());
+        let head = self.to_bytes();
+        let head = u64::from_le_bytes(std::array::from_fn(|i| head[SUMS_HEAD - 8 + i]));
+        let hash = xxh64(&bytes[..SEAL - 8], head);
+        bytes[SEAL - 8..].copy_from_slice(&hash.to_le_bytes());
         bytes
     }
 }
@@ -148,8 +159,8 @@ pub(super) fn trust(head: Option<&SumsHead>, header: &HeaderBytes, stamps: &[(&s
     let time = |name: &str| stamps.iter().find(|(other, _)| *other == name).map(|(_, stamp)| stamp.modified);
     // Archives keep seconds only.
     let same = |time: Option<Moment>, sealed: Moment| time.is_some_and(|t| t == sealed || t == (sealed.0, 0));
-    if let Some(seal) = head.seal.filter(|seal| same(time(SUMS_FILE), seal[0])) {
-        let kept = SEALED.iter().zip(seal).filter(|(name, sealed)| same(time(name), *sealed)).count();
+    if let Some(seal) = head.seal.filter(|seal| same(time(SUMS_FILE), seal.times[0])) {
+        let kept = SEALED.iter().zip(seal.times).filter(|(name, sealed)| same(time(name), *sealed)).count();
         return match kept {
             0 if *header == head.header => Trust::Doubtful,
             0 => Trust::None,
@@ -158,7 +169,7 @@ pub(super) fn trust(head: Option<&SumsHead>, header: &HeaderBytes, stamps: &[(&s
             _ => Trust::Compare,
         };
     }
-    match (*header == head.header, head.open) {
+    match (*header == head.header, head.seal.is_none_or(|seal| seal.open)) {
         (true, _) => Trust::Compare,
         (false, true) => Trust::Torn,
         (false, false) => Trust::None,

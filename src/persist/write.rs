@@ -109,7 +109,7 @@ impl Appender {
 pub(crate) fn save(core: &Core, stated: &Stated, path: &Path, format: Format) -> Result<()> {
     if format == Format::ChromaDirectory {
         let storage: Arc<dyn Storage> = Arc::new(OsStorage);
-        if storage.exists(path) && !storage.is_empty_dir(path)? && !directory::is_unfinished(&storage, path) {
+        if storage.exists(path)? && !storage.is_empty_dir(path)? && !directory::is_unfinished(&storage, path)? {
             return Err(invalid(format!("{} is not empty", path.display())));
         }
         let _still = core.stand_still();

@@ -340,8 +340,8 @@ impl Storage for Disk {
         self.change("make", path, body, |_| ())
     }
 
-    fn exists(&self, path: &Path) -> bool {
-        self.look(path, |state| state.names.contains_key(path)).unwrap_or(false)
+    fn exists(&self, path: &Path) -> Result<bool> {
+        self.look(path, |state| state.names.contains_key(path))
     }
 
     fn is_empty_dir(&self, path: &Path) -> Result<bool> {
