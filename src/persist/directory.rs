@@ -468,6 +468,8 @@ impl Directory {
                 file.reserve(head.after[number])?;
             }
         }
+        // Having room had may count as a change.
+        self.stamps = Some(look(storage.as_ref(), &self.path)?);
         Ok((self.commit(&changes.finish(head)?, &mut files)?, total))
     }
 

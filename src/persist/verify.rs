@@ -150,7 +150,7 @@ fn compare_files(files: &[&dyn Readable; 4], header: &Header, total: Option<u64>
             _ => sums::sum(id, [bytes, &[]]),
         };
         let differs =
-            |file: &usize| expected[*file] != 0 && !parts[*file].is_some_and(|(_, b)| sum(*file, b) == expected[*file]);
+            |file: &usize| expected[*file] != 0 && parts[*file].is_none_or(|(_, b)| sum(*file, b) != expected[*file]);
         let Some(file) = (0..3).find(differs) else { continue };
         let whole =
             |(_, bytes): (u64, &[u8])| !flips_one_bit(bytes, file == RECORDS, |b| sum(file, b) == expected[file]);

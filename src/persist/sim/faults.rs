@@ -84,7 +84,7 @@ fn an_error_at_any_call_is_told_and_loses_nothing() {
             let mut any = false;
             for (kind, errno) in ERRNOS.into_iter().enumerate() {
                 // Both kinds of each errno come up as seeds and calls go on.
-                let forever = (seed + call + kind as u64) % 2 == 0;
+                let forever = (seed + call + kind as u64).is_multiple_of(2);
                 any |= fails_and_goes_on(seed, call, Fault::Error { errno, forever });
                 errors += 1;
             }
