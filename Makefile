@@ -27,7 +27,7 @@ C_EXAMPLES   := $(patsubst examples/%.c,build/examples/%,$(wildcard examples/*.c
 CXX_EXAMPLES := $(patsubst examples/%.cpp,build/examples/%,$(wildcard examples/*.cpp))
 
 .DEFAULT_GOAL := lib
-.PHONY: lib shared static examples demo test bench install uninstall dist deb deps header abi clean help tools FORCE
+.PHONY: lib shared static examples demo test bench bench-persist install uninstall dist deb deps header abi clean help tools FORCE
 
 ## lib            the shared and the static library (the default)
 lib: shared static
@@ -71,6 +71,11 @@ test-%:
 bench: shared
 	ctests/python/originals.sh
 	HNX_LIB=$(abspath $(SHARED)) build/originals/venv/bin/python benches/bench.py $(BENCH)
+
+## bench-persist  what a persist costs beside chroma-hnswlib's; options: BENCH="--rows 50000" (--help)
+bench-persist: shared
+	ctests/python/originals.sh
+	HNX_LIB=$(abspath $(SHARED)) build/originals/venv/bin/python benches/persist.py --folder build $(BENCH)
 
 ## header         writes include/hnx.h and include/hnx.json anew from src/ffi
 header: tools

@@ -54,7 +54,8 @@
 /*
  hnx_load_options.flags: map the file instead of reading it. Opening touches the header and the link lists only;
  what is written goes to private copies of pages. A file that another program truncates while it is mapped kills
- the process with SIGBUS: map only files that nobody shortens.
+ the process with SIGBUS: map only files that nobody shortens. A directory is mapped by
+ its writer, or while there is none, which cannot persist meanwhile then; beside a writer it is copied.
  */
 #define HNX_LOAD_MMAP 2
 
@@ -64,7 +65,8 @@
 #define HNX_LOAD_READ_ONLY 4
 
 /*
- hnx_load_options.check: as HNX_CHECK_FAST for a mapped index; else also every link of every record.
+ hnx_load_options.check: as HNX_CHECK_FAST for a mapped index; else also every link of every record, and in a copy of
+ a directory the checksums of hnx_verify().
  */
 #define HNX_CHECK_DEFAULT 0
 
@@ -74,7 +76,8 @@
 #define HNX_CHECK_FAST 1
 
 /*
- Everything, vectors included: values must be finite.
+ Everything, vectors included: values must be finite, and a directory must fit the checksums that libhnx has written
+ beside it: see hnx_verify().
  */
 #define HNX_CHECK_DEEP 2
 
@@ -287,6 +290,10 @@ enum hnx_status
      HNX_ADD_INSERT_ONLY met a label that exists.
      */
     HNX_ERR_EXISTS = -16,
+    /*
+     Another program, one that takes no lock, has written the directory since it was opened or persisted to.
+     */
+    HNX_ERR_CONFLICT = -17,
 };
 #ifndef __cplusplus
 #if __STDC_VERSION__ >= 202311L
@@ -469,10 +476,44 @@ typedef struct hnx_persist_info {
      */
     uint64_t records_written;
     /*
-     Bytes handed to the operating system.
+     Bytes handed to the operating system, those of the journal included.
      */
     uint64_t bytes_written;
 } hnx_persist_info;
+
+/*
+ What hnx_verify() found.
+ */
+typedef struct hnx_verify_info {
+    /*
+     sizeof(hnx_verify_info), set by the caller.
+     */
+    size_t struct_size;
+    /*
+     Records there are.
+     */
+    uint64_t records;
+    /*
+     Records that have checksums; the others were last written by another program.
+     */
+    uint64_t checked;
+    /*
+     Records that differ from their checksums.
+     */
+    uint64_t damaged;
+    /*
+     Of the first damage: the record, and where its damaged part begins in the file.
+     */
+    uint64_t first_record;
+    /*
+     Bytes from the start of the file.
+     */
+    uint64_t first_offset;
+    /*
+     The file's name, such as "link_lists.bin"; static. NULL: there is no damage.
+     */
+    const char *first_file;
+} hnx_verify_info;
 
 /*
  The state of an index.
@@ -982,8 +1023,9 @@ const char *hnx_status_name(int32_t status);
 
  options: what to build; options->struct_size and options->dim must be set.
  out_index: receives the handle, which hnx_free() gives back; untouched on failure.
- Errors: HNX_ERR_INVALID_ARGUMENT for a value out of range (the text names it), or a persist_path that holds an
- index already; HNX_ERR_UNSUPPORTED for an option this library is too old for; HNX_ERR_OUT_OF_MEMORY; HNX_ERR_IO.
+ Errors: HNX_ERR_INVALID_ARGUMENT for a value out of range (the text names it), or a persist_path that holds an index
+ already (what a crash has left of an hnx_init() that did not return is none); HNX_ERR_LOCKED; HNX_ERR_UNSUPPORTED
+ for an option this library is too old for; HNX_ERR_OUT_OF_MEMORY; HNX_ERR_IO.
  Threads: any thread, any time.
 
  # Safety
@@ -995,13 +1037,18 @@ hnx_status hnx_init(const struct hnx_options *options,
 
 /*
  Opens an index from a file of hnswlib's or chroma-hnswlib's saveIndex(), or from a directory of chroma-hnswlib's;
- which one it is is found out. An index opened from a directory persists there, unless it is read-only.
+ which one it is is found out. An index opened from a directory persists there, unless it is read-only. A directory
+ that a crash has left half-applied is finished first; a read-only load reads it as it will be and writes nothing.
+ From then on no other process may persist there until hnx_free(); of two handles of one process the first holds the
+ directory.
 
  path: bytes of a path, NUL at the end. options: metric and dim must be set.
  out_index: receives the handle; untouched on failure. ef is 10 after loading, as with hnswlib: hnx_set_ef().
  Errors: HNX_ERR_NOT_FOUND when there is nothing at path; HNX_ERR_IO; HNX_ERR_CORRUPT when the bytes contradict
- themselves or the dim; HNX_ERR_VERSION for another persistence version; HNX_ERR_INVALID_ARGUMENT;
- HNX_ERR_UNSUPPORTED; HNX_ERR_OUT_OF_MEMORY. Threads: any thread, any time.
+ themselves or the dim, or, in a copy of a directory and with HNX_CHECK_DEEP, differ from their checksums;
+ HNX_ERR_VERSION for another persistence version; HNX_ERR_LOCKED when another process holds the directory (the text
+ names it; HNX_LOAD_READ_ONLY opens it all the same), or does not leave it within five seconds;
+ HNX_ERR_INVALID_ARGUMENT; HNX_ERR_UNSUPPORTED; HNX_ERR_OUT_OF_MEMORY. Threads: any thread, any time.
 
  # Safety
  path is NULL or a string that ends in NUL; options is NULL or readable for options->struct_size bytes; out_index
@@ -1163,8 +1210,11 @@ hnx_status hnx_labels(const hnx_index *index,
  returns. Afterwards the four files open in chroma-hnswlib 0.7.1 and later.
 
  options: NULL, or all zero. out_info: NULL, or what was done; struct_size must be set; untouched on failure.
- Errors: HNX_ERR_INVALID_ARGUMENT when the index has no directory; HNX_ERR_READ_ONLY; HNX_ERR_IO: the index in
- memory is intact and as dirty as before, and the call can be made again.
+ Errors: HNX_ERR_INVALID_ARGUMENT when the index has no directory; HNX_ERR_READ_ONLY; HNX_ERR_IO (disk full, quota,
+ failing or read-only device; the system's words and number are in the text): the index in memory is intact and as
+ dirty as before, and the call can be made again; HNX_ERR_LOCKED when another handle holds the directory, in a child
+ of fork, and when readers do not leave it for five seconds; HNX_ERR_CONFLICT when another program has written the
+ directory since: nothing is overwritten, hnx_save() to another place saves what is in memory.
  Threads: any thread, any time; adds and deletions wait while it copies, queries do not.
 
  # Safety
@@ -1176,9 +1226,10 @@ hnx_status hnx_persist_dirty(hnx_index *index,
                              struct hnx_persist_info *out_info);
 
 /*
- Writes the whole index to path, in HNX_FORMAT_HNSWLIB, HNX_FORMAT_CHROMA (files) or HNX_FORMAT_CHROMA_DIRECTORY.
- A file is written beside its place, synced and renamed: what was at path stays until the new one is complete. A
- directory must not exist yet or be empty. HNX_FORMAT_HNSWLIB has no place for the lengths of cosine vectors.
+ Writes the whole index to path, in HNX_FORMAT_HNSWLIB, HNX_FORMAT_CHROMA (files) or HNX_FORMAT_CHROMA_DIRECTORY. A
+ file is written beside its place, synced and renamed, and its folder synced: what was at path stays until the new
+ one is complete, and after a crash one of the two is there. A directory must not exist yet or be empty; after a
+ crash it is whole or holds no index. HNX_FORMAT_HNSWLIB has no place for the lengths of cosine vectors.
  Errors: HNX_ERR_IO, HNX_ERR_INVALID_ARGUMENT. Threads: any thread, any time; adds wait while it writes.
 
  # Safety
@@ -1188,6 +1239,23 @@ HNX_API
 hnx_status hnx_save(const hnx_index *index,
                     const char *path,
                     uint32_t format);
+
+/*
+ Compares a directory with the checksums that libhnx keeps beside it (hnx.sums): every record's links, vector, label,
+ length and upper-level lists. Reads all files once; needs no index. A directory that a crash has left half-applied
+ is compared as hnx_load() would recover it; nothing is written.
+
+ out_info: NULL, or what was found, also when HNX_ERR_CORRUPT is returned; struct_size must be set.
+ Errors: HNX_ERR_CORRUPT when something differs: the text names file, byte and record, out_info the first of them;
+ also for a header that is none. HNX_ERR_NOT_FOUND when there is no directory of an index; HNX_ERR_IO;
+ HNX_ERR_VERSION. Records that another program wrote last have no checksums: they are not compared. Threads: any
+ thread, any time; a persist of the same directory waits meanwhile.
+
+ # Safety
+ path is NULL or a string that ends in NUL; out_info is NULL or holds struct_size bytes.
+ */
+HNX_API
+hnx_status hnx_verify(const char *path, struct hnx_verify_info *out_info);
 
 /*
  Records of the index, deleted ones included; 0 for NULL. Threads: any thread, any time.
@@ -1526,8 +1594,8 @@ hnx_status hnx_graph_load(const char *path,
                           struct hnx_graph_header *out_header);
 
 /*
- Makes path the directory of the graph, with what it holds now, in place of an index that may be there.
- Errors: HNX_ERR_IO. Threads: any thread, any time; changes wait while it writes.
+ Makes path the directory of the graph, with what it holds now, in place of an index that may be there: after a crash
+ one of the two is. Errors: HNX_ERR_IO, HNX_ERR_LOCKED. Threads: any thread, any time; changes wait while it writes.
 
  # Safety
  As for hnx_graph_save().

@@ -91,6 +91,8 @@ static void writing_files(hnx_index *memory_only)
     CHECK(info.generation == 99 && info.records_written == 99 && info.bytes_written == 99);
     CASE(hnx_persist_dirty, options, HNX_OK, hnx_persist_dirty(index, NULL, &info));
     CASE(hnx_persist_dirty, out_info, HNX_OK, hnx_persist_dirty(index, &persist, NULL));
+    CASE(hnx_verify, path, HNX_ERR_INVALID_ARGUMENT, hnx_verify(NULL, NULL));
+    CASE(hnx_verify, out_info, HNX_OK, hnx_verify(options.persist_path, NULL));
     hnx_free(index);
     CASE(hnx_save, index, HNX_ERR_INVALID_ARGUMENT, hnx_save(NULL, "null.file", HNX_FORMAT_HNSWLIB));
     CASE(hnx_save, path, HNX_ERR_INVALID_ARGUMENT, hnx_save(memory_only, NULL, HNX_FORMAT_HNSWLIB));

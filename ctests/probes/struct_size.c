@@ -252,6 +252,7 @@ int main(void)
     OUT_SIZES(hnx_persist_info, offsetof(hnx_persist_info, records_written), hnx_persist_dirty(index, NULL, out));
     graph_structs(index);
     graph_out_structs();
+    OUT_SIZES(hnx_verify_info, offsetof(hnx_verify_info, damaged), hnx_verify("struct_size.directory", out));
     hnx_free(index);
     return 0;
 }

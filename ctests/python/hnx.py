@@ -50,6 +50,11 @@ class PersistInfo(Sized):
                 ('bytes_written', C.c_uint64)]
 
 
+class VerifyInfo(Sized):
+    _fields_ = [('struct_size', C.c_size_t), ('records', C.c_uint64), ('checked', C.c_uint64), ('damaged', C.c_uint64),
+                ('first_record', C.c_uint64), ('first_offset', C.c_uint64), ('first_file', C.c_char_p)]
+
+
 class Stats(Sized):
     _fields_ = [('struct_size', C.c_size_t), ('metric', C.c_uint32), ('flags', C.c_uint32), ('dim', C.c_size_t),
                 ('count', C.c_size_t), ('deleted', C.c_size_t), ('capacity', C.c_size_t), ('m', C.c_size_t),
@@ -83,6 +88,7 @@ def lib():
             'mark_deleted': (C.c_int32, [V, U64]),
             'unmark_deleted': (C.c_int32, [V, U64]),
             'persist_dirty': (C.c_int32, [V, P(PersistOptions), P(PersistInfo)]),
+            'verify': (C.c_int32, [STR, P(VerifyInfo)]),
             'save': (C.c_int32, [V, STR, C.c_uint32]),
             'get': (C.c_int32, [V, P(U64), S, F]),
             'resize': (C.c_int32, [V, S]),
@@ -110,6 +116,15 @@ def cpu_name():
 
 def version():
     return lib().hnx_version().decode()
+
+
+def verify(path):
+    """What the checksums of a directory say; raises nothing for damage."""
+    info = VerifyInfo()
+    status = lib().hnx_verify(os.fsencode(path), C.byref(info))
+    if not info.first_file:
+        _check(status)
+    return info
 
 
 def _check(status):

@@ -11,7 +11,7 @@ use super::graph_types::{
 };
 use super::types::{
     hnx_add_options, hnx_load_options, hnx_options, hnx_persist_info, hnx_persist_options, hnx_query_options,
-    hnx_stats_info,
+    hnx_stats_info, hnx_verify_info,
 };
 use crate::error::{invalid, Error, Result};
 
@@ -34,6 +34,8 @@ unsafe impl Sized_ for hnx_persist_options {}
 unsafe impl Sized_ for hnx_persist_info {}
 // SAFETY: as above.
 unsafe impl Sized_ for hnx_stats_info {}
+// SAFETY: as above.
+unsafe impl Sized_ for hnx_verify_info {}
 // SAFETY: as above; a callback is an Option, for which zero is None. Other bits come from a caller who says they are a
 // function.
 unsafe impl Sized_ for hnx_filter {}

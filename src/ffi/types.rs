@@ -13,16 +13,19 @@ pub const HNX_METRIC_COSINE: u32 = 2;
 pub const HNX_ALLOW_REPLACE_DELETED: u32 = 1;
 /// hnx_load_options.flags: map the file instead of reading it. Opening touches the header and the link lists only;
 /// what is written goes to private copies of pages. A file that another program truncates while it is mapped kills
-/// the process with SIGBUS: map only files that nobody shortens.
+/// the process with SIGBUS: map only files that nobody shortens. A directory is mapped by
+/// its writer, or while there is none, which cannot persist meanwhile then; beside a writer it is copied.
 pub const HNX_LOAD_MMAP: u32 = 2;
 /// hnx_load_options.flags: every call that would change the index returns HNX_ERR_READ_ONLY.
 pub const HNX_LOAD_READ_ONLY: u32 = 4;
 
-/// hnx_load_options.check: as HNX_CHECK_FAST for a mapped index; else also every link of every record.
+/// hnx_load_options.check: as HNX_CHECK_FAST for a mapped index; else also every link of every record, and in a copy of
+/// a directory the checksums of hnx_verify().
 pub const HNX_CHECK_DEFAULT: u32 = 0;
 /// Header, sizes, levels and entry point. Every later operation is memory-safe all the same.
 pub const HNX_CHECK_FAST: u32 = 1;
-/// Everything, vectors included: values must be finite.
+/// Everything, vectors included: values must be finite, and a directory must fit the checksums that libhnx has written
+/// beside it: see hnx_verify().
 pub const HNX_CHECK_DEEP: u32 = 2;
 
 /// hnx_add_options.flags: put a new label into the place of a deleted one, if there is one. A label that exists is
@@ -159,8 +162,29 @@ pub struct hnx_persist_info {
     pub generation: u64,
     /// Records written.
     pub records_written: u64,
-    /// Bytes handed to the operating system.
+    /// Bytes handed to the operating system, those of the journal included.
     pub bytes_written: u64,
+}
+
+/// What hnx_verify() found.
+#[repr(C)]
+#[derive(Clone, Copy)]
+#[allow(non_camel_case_types, reason = "the C name")]
+pub struct hnx_verify_info {
+    /// sizeof(hnx_verify_info), set by the caller.
+    pub struct_size: usize,
+    /// Records there are.
+    pub records: u64,
+    /// Records that have checksums; the others were last written by another program.
+    pub checked: u64,
+    /// Records that differ from their checksums.
+    pub damaged: u64,
+    /// Of the first damage: the record, and where its damaged part begins in the file.
+    pub first_record: u64,
+    /// Bytes from the start of the file.
+    pub first_offset: u64,
+    /// The file's name, such as "link_lists.bin"; static. NULL: there is no damage.
+    pub first_file: *const c_char,
 }
 
 /// The state of an index.

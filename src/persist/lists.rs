@@ -77,7 +77,7 @@ pub(super) struct Offsets {
 impl Offsets {
     /// Takes in the records that are new since the last call.
     pub(super) fn extend(&mut self, store: &Store) {
-        for slot in store.slots().skip(self.count) {
+        for slot in store.slots_from(self.count) {
             let level = store.level(slot);
             if level > 0 {
                 self.uppers.push((slot.id(), self.lists, level));

@@ -6,23 +6,37 @@
 //! they are followed (`store`).
 
 mod buffers;
-pub(crate) mod directory;
+mod directory;
+mod enter;
+mod fork;
 mod format;
+mod hash;
+mod hold;
+mod journal;
 mod lists;
 mod open;
 mod read;
+mod recover;
+#[cfg(test)]
+mod sim;
 mod storage;
+mod sums;
 #[cfg(test)]
 mod tests;
+mod verify;
 mod write;
 
 pub(crate) use buffers::{save_buffers, BuffersMut};
 pub(crate) use directory::create_directory as create_core_directory;
 pub(crate) use directory::persist_dirty as persist_core;
+pub(crate) use directory::Directory;
 pub use directory::Persisted;
+pub(crate) use enter::Intent;
 pub(crate) use open::{adopt_directory, load_buffers, load_graph, Buffers, Opened};
 pub use open::{load, Check, LoadParams};
 pub(crate) use read::Placement;
+pub(crate) use storage::StorageFile;
+pub use verify::{verify, Damage, Verified};
 pub(crate) use write::save as save_core;
 pub use write::Format;
 

@@ -4,12 +4,15 @@ use std::fs::File;
 use std::io::{self, BufReader, Seek, SeekFrom};
 use std::os::unix::fs::FileExt;
 use std::path::Path;
+use std::sync::Arc;
 
 use super::directory::Directory;
+use super::enter::{enter, Entered, Intent};
 use super::format::{Header, DIRECTORY_HEADER, HEADER, HEADER_FILE, LENGTHS_FILE, LISTS_FILE, RECORDS_FILE};
 use super::lists::Lists;
 use super::read::{Parts, Placement, Source};
-use super::storage::io_error;
+use super::recover::Overlay;
+use super::storage::{io_error, OsStorage, Storage};
 use super::write::Format;
 use crate::error::{corrupt, invalid, out_of_memory, Error, Result};
 use crate::graph::Graph;
@@ -66,7 +69,9 @@ pub fn load(path: &Path, params: &LoadParams) -> Result<Index> {
         return Err(invalid(format!("max_elements {} is over {MAX_RECORDS}", params.max_elements)));
     }
     let cosine = params.metric == Metric::Cosine;
-    let opened = load_graph(path, 4 * params.dim, cosine, |header| Placement {
+    let intent = if params.read_only { Intent::Read } else { Intent::Write };
+    let intent = (intent, params.check, params.mmap);
+    let opened = load_graph(path, 4 * params.dim, cosine, intent, |header| Placement {
         needed: match params.max_elements {
             0 => header.count,
             wanted => wanted.max(header.count),
@@ -77,7 +82,8 @@ pub fn load(path: &Path, params: &LoadParams) -> Result<Index> {
         floats: true,
         check: params.check,
     })?;
-    let Opened { graph, header, mapped, .. } = opened;
+    let (graph, mut opened) = opened.take_graph();
+    let (header, mapped) = (opened.header, opened.mapped);
     let capacity = match params.max_elements {
         0 => header.max_elements.max(header.count),
         wanted => wanted.max(header.count),
@@ -94,9 +100,7 @@ pub fn load(path: &Path, params: &LoadParams) -> Result<Index> {
     if !mapped {
         index.get_ready()?;
     }
-    if opened.format == Format::ChromaDirectory && !params.read_only {
-        adopt_directory(index.core(), path, header);
-    }
+    adopt_directory(index.core(), path, &mut opened, !params.read_only);
     Ok(index)
 }
 
@@ -106,13 +110,15 @@ pub(crate) struct Opened<G = Graph> {
     pub(crate) header: Header,
     pub(crate) mapped: bool,
     pub(crate) format: Format,
+    /// Of a directory.
+    entered: Option<Entered>,
 }
 
 impl Opened {
     /// The graph apart from the rest.
     pub(crate) fn take_graph(self) -> (Graph, Opened<()>) {
-        let Self { graph, header, mapped, format } = self;
-        (graph, Opened { graph: (), header, mapped, format })
+        let Self { graph, header, mapped, format, entered } = self;
+        (graph, Opened { graph: (), header, mapped, format, entered })
     }
 }
 
@@ -121,11 +127,12 @@ pub(crate) fn load_graph(
     path: &Path,
     vector_bytes: usize,
     lengths: bool,
+    (intent, check, mmap): (Intent, Check, bool),
     place: impl FnOnce(&Header) -> Placement,
 ) -> Result<Opened> {
     let kind = path.metadata().map_err(|e| io_error("open", path, &e))?;
     if kind.is_dir() {
-        return load_directory(path, vector_bytes, lengths, place);
+        return load_entered(path, vector_bytes, lengths, (intent, check, mmap), place);
     }
     if !kind.is_file() {
         return Err(invalid(format!("{} is neither a file nor a directory", path.display())));
@@ -133,11 +140,41 @@ pub(crate) fn load_graph(
     load_file(path, vector_bytes, place)
 }
 
-/// Has an index that was opened from a directory persist there.
-pub(crate) fn adopt_directory(core: &Core, path: &Path, header: Header) {
-    core.store().dirty().enable();
-    let directory = Directory::existing(path, header.layout, core.store()).with_header(header);
-    *crate::sync::lock(core.directory()) = Some(directory);
+/// Has an index that was opened from a directory persist there, or just keep what it needs of it.
+pub(crate) fn adopt_directory(core: &Core, path: &Path, opened: &mut Opened<()>, writable: bool) {
+    let Some(entered) = opened.entered.take() else { return };
+    let (found, header_file) = entered.leave();
+    if opened.mapped && !writable {
+        core.keep(header_file);
+    }
+    if let Some(found) = found.filter(|_| writable) {
+        core.store().dirty().enable();
+        let directory = Directory::existing(Arc::new(OsStorage), path, &opened.header, core.store(), found);
+        *crate::sync::lock(core.directory()) = Some(directory);
+    }
+}
+
+/// A directory, once nobody writes it and it is in order.
+fn load_entered(
+    path: &Path,
+    vector_bytes: usize,
+    lengths: bool,
+    (intent, check, mmap): (Intent, Check, bool),
+    place: impl FnOnce(&Header) -> Placement,
+) -> Result<Opened> {
+    let storage: Arc<dyn Storage> = Arc::new(OsStorage);
+    let entered = enter(&storage, path, intent, check, mmap)?;
+    let opened = match &entered.overlay {
+        None => load_directory(path, vector_bytes, lengths, |header| {
+            let place = place(header);
+            Placement { mmap: place.mmap && entered.still, ..place }
+        }),
+        Some(Overlay { header, data: [records, lengths_bytes, lists, _] }) => {
+            let buffers = Buffers { header, records, lengths: lengths_bytes, lists };
+            load_buffers(&buffers, vector_bytes, lengths, place)
+        }
+    }?;
+    Ok(Opened { entered: Some(entered), ..opened })
 }
 
 fn load_file(path: &Path, vector_bytes: usize, place: impl FnOnce(&Header) -> Placement) -> Result<Opened> {
@@ -159,7 +196,7 @@ fn load_file(path: &Path, vector_bytes: usize, place: impl FnOnce(&Header) -> Pl
     };
     let source = Source::File(&file.file, HEADER);
     let (graph, mapped) = Parts { header, source, lengths, lists }.into_graph(&place(&header))?;
-    Ok(Opened { graph, header, mapped, format })
+    Ok(Opened { graph, header, mapped, format, entered: None })
 }
 
 fn load_directory(
@@ -180,7 +217,7 @@ fn load_directory(
     let lists = lists.lists(0, &header, false)?;
     let source = Source::File(&records.file, 0);
     let (graph, mapped) = Parts { header, source, lengths, lists }.into_graph(&place(&header))?;
-    Ok(Opened { graph, header, mapped, format: Format::ChromaDirectory })
+    Ok(Opened { graph, header, mapped, format: Format::ChromaDirectory, entered: None })
 }
 
 /// The contents of a directory's files, in memory.
@@ -208,7 +245,7 @@ pub(crate) fn load_buffers(
     let lists = Lists::read(buffers.lists, buffers.lists.len() as u64, header.count, upper_list, false)?;
     let source = Source::Bytes(buffers.records);
     let (graph, mapped) = Parts { header, source, lengths, lists }.into_graph(&place(&header))?;
-    Ok(Opened { graph, header, mapped, format: Format::ChromaDirectory })
+    Ok(Opened { graph, header, mapped, format: Format::ChromaDirectory, entered: None })
 }
 
 /// Bytes of the lengths, which must be there.

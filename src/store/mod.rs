@@ -147,7 +147,7 @@ impl Store {
             uppers: side(8)?,
             locks: side(1)?,
             lengths: with_lengths.then(|| side(4)).transpose()?,
-            dirty: Dirty::new(side(1)?),
+            dirty: Dirty::new(Arena::reserve_up_to(most.max(1) + 16, least.max(1) + 16)?),
             rewrites: Rewrites::new(layout.vector_bytes),
             count: Shared::new(AtomicUsize::new(0)),
             room: AtomicUsize::new(0),
@@ -182,7 +182,12 @@ impl Store {
 
     /// All slots there are now, ascending.
     pub(crate) fn slots(&self) -> impl Iterator<Item = Slot> {
-        (0..self.count() as u32).map(Slot)
+        self.slots_from(0)
+    }
+
+    /// As [`Store::slots`], from the id `first` on.
+    pub(crate) fn slots_from(&self, first: usize) -> impl Iterator<Item = Slot> {
+        (first as u32..self.count() as u32).map(Slot)
     }
 
     /// Refuses a number of records that the reserved address range cannot hold.
@@ -418,7 +423,7 @@ impl Store {
             record.add(self.layout.label).cast::<u64>().write_unaligned(label);
         }
         self.set_length(slot, length);
-        self.dirty.mark(slot);
+        self.dirty.mark_whole(slot);
     }
 
     /// Writes the length, where lengths are kept.
