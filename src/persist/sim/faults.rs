@@ -46,6 +46,10 @@ fn fails_and_goes_on(seed: u64, call: u64, fault: Fault) -> bool {
         state.calls
     };
     let result = scenario.persist();
+    if matches!(fault, Fault::Error { forever: true, .. }) && result.is_err() {
+        // Once more while nothing has changed for the better.
+        assert!(scenario.persist().is_err(), "{fault:?} at call {call}: {plan:?}");
+    }
     let (state, met) = {
         let mut state = lock(&scenario.disk.state);
         let met = state.calls >= started + call;
