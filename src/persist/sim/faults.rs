@@ -15,7 +15,7 @@ const ERRNOS: [i32; 4] = [libc::EIO, libc::ENOSPC, libc::EDQUOT, libc::EROFS];
 
 /// How many errors: `HNX_IO_ERRORS`, or what a test run has time for.
 fn wanted() -> usize {
-    std::env::var("HNX_IO_ERRORS").ok().and_then(|text| text.parse().ok()).unwrap_or(2_000)
+    std::env::var("HNX_IO_ERRORS").ok().and_then(|text| text.parse().ok()).unwrap_or(500)
 }
 
 /// What a power cut leaves is one of these.
