@@ -1255,7 +1255,8 @@ hnx_status hnx_save(const hnx_index *index,
  path is NULL or a string that ends in NUL; out_info is NULL or holds struct_size bytes.
  */
 HNX_API
-hnx_status hnx_verify(const char *path, struct hnx_verify_info *out_info);
+hnx_status hnx_verify(const char *path,
+                      struct hnx_verify_info *out_info);
 
 /*
  Records of the index, deleted ones included; 0 for NULL. Threads: any thread, any time.

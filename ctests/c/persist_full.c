@@ -117,7 +117,7 @@ int main(void)
         return 0;
     }
     files_enter(folder);
-    for (rlim_t bytes = 20000; bytes < check_pick(24000, 60000); bytes += 1777)
+    for (rlim_t bytes = 20000; bytes < check_pick(24000, 60000); bytes += 6007)
         grow(bytes);
     files_leave(folder);
     return 0;

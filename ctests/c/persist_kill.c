@@ -72,8 +72,12 @@ static uint64_t killed(uint64_t persists)
         _Exit(1);
     }
     close(pipe_ends[1]);
-    /* Often before the first persist: in recovery. */
-    wait_microseconds(pick(4) == 0 ? pick(3000) : pick(25000));
+    /* Often before the first persist: in recovery. Else after some, at a moment of the next. */
+    for (uint64_t wait = pick(4); wait > 0; wait--) {
+        CHECK(read(pipe_ends[0], &told, sizeof told) == (ssize_t)sizeof told);
+        persists = told;
+    }
+    wait_microseconds(pick(4000));
     CHECK(kill(child, SIGKILL) == 0);
     CHECK(waitpid(child, &status, 0) == child);
     CHECK(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);

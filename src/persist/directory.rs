@@ -5,25 +5,28 @@
 //! it: the next one brings it into order first, by writing every byte again. A sync that failed is never asked again
 //! for the same bytes, because systems forget what they could not write.
 
+mod create;
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::fork::Holder;
-use super::format::{Header, DIRECTORY_HEADER, HEADER_FILE};
+use super::format::{Header, HEADER_FILE};
 use super::hold::{forked, lock_header, Held};
-use super::journal::{
-    retire, Changes, Head, HeaderBytes, Journal, Kind, DATA_FILES, JOURNAL_FILE, LENGTHS, LISTS, RECORDS, SUMS,
-};
+use super::journal::{retire, Changes, Head, HeaderBytes, Journal, Kind, DATA_FILES, LENGTHS, LISTS, RECORDS, SUMS};
 use super::lists::{self, Offsets};
-use super::recover::{carry_out, new_name, parent_of, read_header, recover, Files};
-use super::storage::{self, Access, OsStorage, Stamp, Storage, StorageFile};
+use super::recover::{carry_out, new_name, read_header, recover, Files};
+use super::storage::{self, Access, Stamp, Storage, StorageFile};
 use super::sums::{self, record_sum, Seal, SumsHead, SUMS_FILE, SUMS_HEAD, SUMS_SIZE, SUMS_START};
-use super::write::{append_record, header, length_bytes, packed, write_data};
+use super::write::{append_record, header, length_bytes, write_data};
 use crate::error::{corrupt, invalid, Error, Result};
 use crate::index::core::{Core, Stated};
 use crate::store::layout::{Layout, LIST_HEADER};
 use crate::store::{Slot, Store};
 use crate::sync::lock;
+
+pub(crate) use create::create_directory;
+pub(super) use create::is_unfinished;
 
 /// Files that exist wherever there is an index.
 const FILES: [&str; 4] = [HEADER_FILE, DATA_FILES[RECORDS], DATA_FILES[LENGTHS], DATA_FILES[LISTS]];
@@ -82,20 +85,6 @@ pub(super) struct Found {
     pub(super) sums: Option<SumsHead>,
 }
 
-/// Makes `path` the directory of an index; with `replace`, in place of one that is there.
-pub(crate) fn create_directory(core: &Core, stated: &Stated, path: &Path, replace: bool) -> Result<()> {
-    let _still = core.stand_still();
-    let mut slot = lock(core.directory());
-    if replace {
-        *slot = None; // it may be the one that is to be replaced
-    }
-    let directory = Directory::create(Arc::new(OsStorage), path, core, stated, replace)?;
-    core.store().dirty().clear();
-    core.store().dirty().enable();
-    *slot = Some(directory);
-    Ok(())
-}
-
 /// Writes what changed since the last call.
 pub(crate) fn persist_dirty(core: &Core, stated: &Stated) -> Result<Persisted> {
     let mut directory = lock(core.directory());
@@ -103,15 +92,6 @@ pub(crate) fn persist_dirty(core: &Core, stated: &Stated) -> Result<Persisted> {
         return Err(invalid("the index has no directory: give persist_path to hnx_init, or load a directory"));
     };
     directory.persist(core, stated)
-}
-
-/// Whether a directory is what a creation left that did not end.
-pub(super) fn is_unfinished(storage: &Arc<dyn Storage>, path: &Path) -> Result<bool> {
-    if storage.exists(&path.join(HEADER_FILE))? {
-        return Ok(false);
-    }
-    let Some(file) = storage.open(&path.join(JOURNAL_FILE), Access::Read)? else { return Ok(false) };
-    Ok(Journal::read(file.as_ref())?.is_some_and(|journal| journal.head.kind == Kind::Creation))
 }
 
 /// States of the files of a directory.
@@ -124,108 +104,6 @@ pub(super) fn look(storage: &dyn Storage, path: &Path) -> Result<Stamps> {
 }
 
 impl Directory {
-    /// Makes the directory of an index that stands still or that nobody shares yet. Unless `replace`, there must be no
-    /// index in it. When it fails there is none afterwards, or the one that was there.
-    pub(super) fn create(
-        storage: Arc<dyn Storage>,
-        path: &Path,
-        core: &Core,
-        stated: &Stated,
-        replace: bool,
-    ) -> Result<Self> {
-        // Absolute: the host may change its working directory.
-        let path = std::path::absolute(path).unwrap_or_else(|_| path.into());
-        storage.create_dir(&path)?;
-        let taken = |name: &str| invalid(format!("{} holds an index already ({name}): load it", path.display()));
-        if !replace && storage.exists(&path.join(HEADER_FILE))? {
-            return Err(taken(HEADER_FILE));
-        }
-        let mut held = Held::acquire(&storage, &path)?;
-        let begun = matches!(Journal::read(held.journal().0?)?, Some(j) if j.head.kind == Kind::Creation);
-        for name in FILES {
-            // What a creation left that did not end is no index.
-            if !replace && (name == HEADER_FILE || !begun) && storage.exists(&path.join(name))? {
-                return Err(taken(name));
-            }
-        }
-        let layout = packed(core.store());
-        let header = header(core, stated, layout).to_directory_bytes();
-        let mut directory = Self {
-            holder: held.holder(),
-            held: Some(held),
-            storage,
-            path,
-            layout,
-            header,
-            count: core.count(),
-            offsets: Offsets::default(),
-            generation: 0,
-            sequence: 1,
-            sums: true,
-            total: 0,
-            stamps: None,
-            unsettled: false,
-            wrote: true,
-            bulk: BULK,
-        };
-        directory.offsets.extend(core.store());
-        directory.make(core)?;
-        directory.finished();
-        Ok(directory)
-    }
-
-    fn make(&mut self, core: &Core) -> Result<()> {
-        let storage = Arc::clone(&self.storage);
-        let header_path = self.path.join(HEADER_FILE);
-        if let Some(file) = storage.open(&header_path, Access::Write)? {
-            let held = self.held.as_mut().ok_or_else(|| forked(&self.path))?;
-            lock_header(file.as_ref(), true, &self.path)?;
-            // What cannot be recovered is replaced, too: it is no index.
-            let _ = recover(storage.as_ref(), &self.path, held.journal().0?);
-            file.unlock();
-            if let Some(before) = read_header(file.as_ref())? {
-                let header = self.header;
-                let made = self.write_new(core, header)?;
-                (_, self.total) = self.replace(before, header, made)?;
-                return Ok(());
-            }
-            storage.remove(&header_path)?;
-        }
-        let made = self.make_new(core);
-        if made.is_err() {
-            for name in FILES.into_iter().chain([SUMS_FILE]) {
-                let _ = storage.remove(&self.path.join(name));
-            }
-            let _ = storage.remove(&new_name(&self.path, HEADER_FILE));
-            if let Some(Ok(journal)) = self.held.as_mut().map(|held| held.journal().0) {
-                let _ = retire(journal);
-            }
-        }
-        made
-    }
-
-    /// A directory is one of an index when it has a header; until then, what is in it is known by the journal.
-    fn make_new(&mut self, core: &Core) -> Result<()> {
-        let storage = Arc::clone(&self.storage);
-        let head = self.head(Kind::Creation, [0; DIRECTORY_HEADER], self.header);
-        self.write_journal(&Changes::default().finish(head)?)?;
-        let mut made =
-            write_data(storage.as_ref(), core.store(), &self.layout, &self.sums_head(self.header), |name| {
-                self.path.join(name)
-            })?;
-        made.sync()?;
-        self.total = made.total;
-        let ready = new_name(&self.path, HEADER_FILE);
-        storage.remove(&ready)?;
-        let mut file = storage.create(&ready)?.ok_or_else(|| invalid(format!("{} is in use", ready.display())))?;
-        file.write_at(&self.header, 0)?;
-        file.sync()?;
-        storage.sync_dir(&self.path)?;
-        storage.rename(&ready, &self.path.join(HEADER_FILE))?;
-        storage.sync_dir(&self.path)?;
-        storage.sync_dir(parent_of(&self.path))
-    }
-
     /// A directory that was opened, with its records in `store`.
     pub(super) fn existing(
         storage: Arc<dyn Storage>,
@@ -357,8 +235,8 @@ impl Directory {
         let recovered = recover(storage.as_ref(), &self.path, held.journal().0?);
         let now = read_header(header.as_ref());
         header.unlock();
+        self.stamps = look(storage.as_ref(), &self.path).ok();
         recovered?;
-        self.stamps = Some(look(storage.as_ref(), &self.path)?);
         match read_sums_head(storage.as_ref(), &self.path) {
             Ok(Some(head)) if self.sums => self.total = head.total,
             _ => self.sums = false,

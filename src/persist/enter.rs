@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::directory::{look, read_sums_head, Found};
 use super::format::HEADER_FILE;
 use super::hold::{is_ours, lock_header, Held};
-use super::journal::{HeaderBytes, DATA_FILES, JOURNAL_FILE};
+use super::journal::{header_of, HeaderBytes, DATA_FILES, JOURNAL_FILE};
 use super::open::Check;
 use super::recover::{overlay, read_header, recover, Overlay};
 use super::storage::{self, Access, Storage, StorageFile};
@@ -117,6 +117,7 @@ fn examine(
         }
         Trust::Torn if check == Check::Fast => return Ok(None),
         Trust::Torn => {
+            header_of(header)?; // what is wrong with it in itself is told first
             let text = format!("{}: {HEADER_FILE} is not of the same persist as {SUMS_FILE}", path.display());
             return Err(corrupt(format!("{text}: it is damaged, or a copy that was taken during a persist")));
         }

@@ -163,15 +163,31 @@ pub(super) fn trust(head: Option<&SumsHead>, header: &HeaderBytes, stamps: &[(&s
         let kept = SEALED.iter().zip(seal.times).filter(|(name, sealed)| same(time(name), *sealed)).count();
         return match kept {
             0 if *header == head.header => Trust::Doubtful,
-            0 => Trust::None,
+            0 if !is_flip(header, &head.header, stamps) => Trust::None,
             _ if *header != head.header => Trust::Torn,
             4 => Trust::Untouched,
             _ => Trust::Compare,
         };
+    }
+    if is_flip(header, &head.header, stamps) {
+        return Trust::Torn;
     }
     match (*header == head.header, head.seal.is_none_or(|seal| seal.open)) {
         (true, _) => Trust::Compare,
         (false, true) => Trust::Torn,
         (false, false) => Trust::None,
     }
+}
+
+/// Whether a header is another with one bit flipped. A writer that adds one record may change one bit of the count, too,
+/// but then there is one record more.
+fn is_flip(header: &HeaderBytes, known: &HeaderBytes, stamps: &[(&str, Stamp)]) -> bool {
+    let bits: u32 = header.iter().zip(known).map(|(a, b)| (a ^ b).count_ones()).sum();
+    let number = |bytes: &HeaderBytes, at: usize| u64::from_le_bytes(std::array::from_fn(|i| bytes[at + i]));
+    let (count, stride) = (number(header, 20), number(header, 28));
+    let added = count > number(known, 20)
+        && stamps.iter().any(|(name, stamp)| {
+            *name == RECORDS_FILE && count.checked_mul(stride).is_some_and(|needed| needed <= stamp.len)
+        });
+    bits == 1 && !added
 }

@@ -205,13 +205,13 @@ pub fn verify(path: &Path) -> Result<Verified> {
     if let Some(overlay) = overlay(storage, path, &bytes)? {
         return compare_overlay(&overlay);
     }
+    let header = header_of(&bytes).map_err(|error| error.context(HEADER_FILE))?;
     let judged = judge_sums(storage, path, &bytes)?;
     if let Some((_, Trust::Torn)) = judged {
         let mut found = Verified { damaged: 1, ..Verified::default() };
         found.note(DATA_FILES.len(), 0, 0);
         return Ok(found);
     }
-    let header = header_of(&bytes).map_err(|error| error.context(HEADER_FILE))?;
     match judged {
         None | Some((_, Trust::None)) => Ok(Verified { records: header.count as u64, ..Verified::default() }),
         Some((head, trust)) => compare(storage, path, &bytes, (trust != Trust::Doubtful).then_some(head.total)),
