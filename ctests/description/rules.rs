@@ -1,7 +1,7 @@
 //! What the docs in `src/ffi` say in fixed words, as values. Where the words are missing the description is not made.
 //!
-//! * Threads: each function says `any thread, any time` or `alone on this ..`, or refers to one that does
-//!   (`As hnx_x()`, `else as hnx_x()`).
+//! * `else as hnx_x()`: what is not said is what that function says.
+//! * Threads: each function says `any thread, any time` or `alone on this ..`.
 //! * NULL: `name: NULL`, `name may be NULL` or, for fields, a sentence that begins with `NULL`: it means something.
 //!   Every other NULL is HNX_ERR_INVALID_ARGUMENT; functions without a status say what they return for it.
 //! * Ownership: memory is borrowed for the call. A field whose doc says `until hnx_x_free()` is kept so long; what
@@ -81,8 +81,15 @@ fn means_something(doc: &str, name: &str) -> bool {
     })
 }
 
-pub(super) fn null(function: &Function, name: &str, kind: &str) -> &'static str {
-    let documented = means_something(description_of(&function.doc), name);
+/// The function to which a doc leaves what it does not say itself: `else as hnx_x()`.
+fn referred<'a>(function: &Function, api: &'a Api) -> Option<&'a Function> {
+    let (name, _) = description_of(&function.doc).split("else as ").nth(1)?.split_once("()")?;
+    api.functions.iter().find(|f| f.name == name)
+}
+
+pub(super) fn null(function: &Function, name: &str, kind: &str, api: &Api) -> &'static str {
+    let says = |f: &Function| means_something(description_of(&f.doc), name);
+    let documented = says(function) || referred(function, api).is_some_and(says);
     // A context is a number to the library, and what cannot refuse does not.
     let opaque = kind == "void *" && name == "context";
     if documented || opaque || function.returns != "hnx_status" {
@@ -125,12 +132,8 @@ pub(super) fn threads(function: &Function, api: &Api) -> (&'static str, String) 
         let text = doc[at..].split("\n\n").next().unwrap_or("").trim_start_matches("Threads: ");
         return (rule, text.to_owned());
     }
-    for words in ["else as ", "As "] {
-        if let Some((name, _)) = doc.split(words).nth(1).and_then(|rest| rest.split_once("()")) {
-            if let Some(other) = api.functions.iter().find(|f| f.name == name) {
-                return threads(other, api);
-            }
-        }
+    if let Some(other) = referred(function, api) {
+        return threads(other, api);
     }
     panic!("{}: the doc has no rule for threads", function.name);
 }
