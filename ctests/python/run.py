@@ -12,7 +12,7 @@ import threading
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 REPO = os.path.dirname(os.path.dirname(HERE))
-TESTS = ['graph_bytes', 'recall', 'files', 'persist']  # the longest first
+TESTS = ['graph_bytes', 'recall', 'files', 'persist', 'accepted', 'salvage']  # the longest first
 
 
 def main(arguments):

@@ -3,14 +3,16 @@
 //! `open` opens, `write` saves whole files, `directory` keeps a directory up to date. What they do to files goes
 //! through `storage::Storage`. Nothing read is trusted: lengths, counts, offsets, levels and the entry point are
 //! checked here before they are used; links are checked here too unless a fast open is asked for, and again whenever
-//! they are followed (`store`).
+//! they are followed (`store`). `salvage` trusts nothing at all, and builds a new index from what it can read.
 
 mod buffers;
 pub(crate) mod directory;
 mod format;
+mod holes;
 mod lists;
 mod open;
 mod read;
+mod salvage;
 mod storage;
 #[cfg(test)]
 mod tests;
@@ -23,6 +25,8 @@ pub use directory::Persisted;
 pub(crate) use open::{adopt_directory, load_buffers, load_graph, Buffers, Opened};
 pub use open::{load, Check, LoadParams};
 pub(crate) use read::Placement;
+pub use salvage::{salvage, Report, SalvageParams};
+pub(crate) use salvage::{DAMAGED_HEADER, DAMAGED_LENGTHS, DAMAGED_LISTS, DAMAGED_RECORDS};
 pub(crate) use write::save as save_core;
 pub use write::Format;
 
