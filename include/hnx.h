@@ -1260,7 +1260,8 @@ hnx_status hnx_save(const hnx_index *index,
  What is at path is only read. The links in it are not used: the graph is built anew from the vectors, which takes as
  long as adding them. Of a directory data_level0.bin must be there, anything else may be missing, cut short, torn or of
  any apparent size. Deleted records stay deleted. A vector whose bytes were changed to other finite numbers cannot be
- told from a sound one.
+ told from a sound one, nor can what Chroma's uninitialised memory put where a header that is ahead of its records
+ says that there are some.
 
  options: metric and dim must be set.
  out_index: receives an index in memory, without a directory: hnx_save() it under another name, then replace.

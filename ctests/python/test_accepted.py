@@ -120,13 +120,14 @@ def written(kind, metric, folder):
         path = f'{folder}/{name}'
         if directory:
             os.mkdir(path)
-        index = package.init(metric, DIM, capacity, m, ef, replace=True, path=path if directory else None)
+        replace = act in (replaced, stored_twice)
+        index = package.init(metric, DIM, capacity, m, ef, replace=replace, path=path if directory else None)
         store = (lambda: index.persist()) if directory else (lambda: index.save(path))
         act(index, store)
         store()
         index.close()
         copy = shutil.copytree(path, f'{path} copy') if directory else shutil.copy(path, f'{path} copy')
-        yield name, path, package.load(copy, metric, DIM, replace=True), queries
+        yield name, path, package.load(copy, metric, DIM, replace=replace), queries
         shutil.rmtree(path) if directory else os.remove(path)
 
 
@@ -168,7 +169,7 @@ def accepted(kind):
                                 opened += 1
                                 assert index.count == count, f'{what}: {index.count} records, not {count}'
                                 if live:
-                                    got, want = index.get(list(live)), np.array(list(live.values()))
+                                    got, want = index.get(np.array(list(live), np.uint64)), np.array(list(live.values()))
                                     if metric == 'cosine':  # hnswlib's file has no lengths, the original neither
                                         assert np.allclose(got, want, rtol=2e-6, atol=1e-30), what
                                     else:

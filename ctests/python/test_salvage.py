@@ -64,6 +64,9 @@ def whole(kind):
 def torn_directories():
     """As a crash of Chroma's persist leaves them: each file old or new, torn records, lists of hundreds of gigabytes."""
     notes = []
+    # A process that has freed no index yet: behind the records Chroma writes memory that it did not initialise, and a header
+    # that is ahead of them makes records of what another index left there.
+    chroma = Package('chroma')
     with tempfile.TemporaryDirectory() as folder:
         old, new = f'{folder}/old', f'{folder}/new'
         os.mkdir(old)
@@ -106,6 +109,7 @@ def torn_directories():
         with chroma.load(f'{folder}/saved', 'l2', DIM) as theirs:
             assert theirs.count == COUNT
             assert np.array_equal(theirs.get(np.arange(COUNT)), vectors())
+    chroma.close()
     return f'{len(notes)} mixtures'
 
 

@@ -12,7 +12,7 @@ use hnx_fuzz::mutate::mutator;
 use hnx_fuzz::random::Random;
 use libfuzzer_sys::{fuzz_mutator, fuzz_target};
 
-extern "C" fn emit(_context: *mut c_void, hits: *const hnx_hit, count: usize) -> i32 {
+unsafe extern "C" fn emit(_context: *mut c_void, hits: *const hnx_hit, count: usize) -> i32 {
     // SAFETY: the library gives as many hits.
     let hits = unsafe { std::slice::from_raw_parts(hits, if hits.is_null() { 0 } else { count }) };
     assert!(hits.len() <= 9);

@@ -11,6 +11,8 @@ use crate::store::layout::{Layout, LIST_HEADER};
 const SAMPLES: usize = 32;
 /// A layout that fits in this many places and fails in none needs no rival.
 const CERTAIN: i32 = 24;
+/// A layout that fails so often before it fits once is given up.
+const HOPELESS: i32 = 16;
 
 /// Takes the layout of a header that is whole, unless the records contradict it and speak for another one; else
 /// the M that fits the records best, those that a part of the header names first. `m`: what the caller knows, or 0.
@@ -81,7 +83,10 @@ fn fit(remains: &Remains, layout: &Layout) -> i32 {
     let count = remains.available() / layout.stride;
     let samples = SAMPLES.min(count);
     let (mut fitting, mut missing) = (0, 0);
-    for id in (0..samples).chain((0..samples).map(|sample| sample * (count / samples))) {
+    for id in (0..samples).flat_map(|sample| [sample, sample * (count / samples)]) {
+        if fitting == 0 && missing == HOPELESS {
+            break;
+        }
         let at = remains.start + id * layout.stride;
         // Most layouts that do not fit show it here.
         let Ok(head) = remains.records.read(at, LIST_HEADER) else { continue };
