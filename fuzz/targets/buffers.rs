@@ -56,7 +56,8 @@ fuzz_target!(|data: &[u8]| {
         let mut query: hnx_graph_query = zeroed();
         query.struct_size = size_of::<hnx_graph_query>();
         (query.query, query.k, query.ef, query.start) = (vector.as_ptr().cast(), 9, 20, HNX_GRAPH_TOP);
-        (query.flags, query.emit) = (HNX_GRAPH_DELETIONS, Some(emit));
+        query.flags = HNX_GRAPH_DELETIONS;
+        query.emit = Some(emit);
         check(hnx_graph_search(graph, &mut query));
         let mut id = 0;
         check(hnx_graph_insert(graph, &point, &mut id));
