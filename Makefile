@@ -27,7 +27,7 @@ C_EXAMPLES   := $(patsubst examples/%.c,build/examples/%,$(wildcard examples/*.c
 CXX_EXAMPLES := $(patsubst examples/%.cpp,build/examples/%,$(wildcard examples/*.cpp))
 
 .DEFAULT_GOAL := lib
-.PHONY: lib shared static examples demo test bench bench-persist install uninstall dist deb deps header abi clean help tools FORCE
+.PHONY: lib shared static examples demo test fuzz bench bench-persist install uninstall dist deb deps header abi clean help tools FORCE
 
 ## lib            the shared and the static library (the default)
 lib: shared static
@@ -66,6 +66,10 @@ test:
 ## test-STAGE     runs one stage; `.ci/test --list` names them
 test-%:
 	@.ci/test $*
+
+## fuzz           fuzzes the readers of files with AddressSanitizer; FUZZ="3600 directory": seconds, targets (else all)
+fuzz:
+	fuzz/run $(or $(FUZZ),600)
 
 ## bench          compares with hnswlib from its package; options: BENCH="--rows 50000 --peers faiss,usearch" (--help)
 bench: shared

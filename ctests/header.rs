@@ -21,7 +21,7 @@ use support::{declarations, header, root, run, shared_library};
 
 /// In this order the header reads top down. Only these files: cbindgen matches by name alone, so a type of the same
 /// name elsewhere in the crate would silently replace the public one.
-const SOURCES: [&str; 14] = [
+const SOURCES: [&str; 15] = [
     "types",
     "callbacks",
     "graph_types",
@@ -31,6 +31,7 @@ const SOURCES: [&str; 14] = [
     "write",
     "query",
     "persist",
+    "salvage",
     "info",
     "distance",
     "graph",

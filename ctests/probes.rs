@@ -82,6 +82,11 @@ fn layout_in_rust() -> BTreeMap<String, (usize, usize)> {
         hnx_query_options { struct_size, ef, threads, exactness, filter }
         hnx_persist_options { struct_size, flags, reserved }
         hnx_persist_info { struct_size, generation, records_written, bytes_written }
+        hnx_salvage_options { struct_size, metric, flags, dim, m, ef_construction, threads, reserved }
+        hnx_salvage_info {
+            struct_size, damage, reserved, stated, records, kept, deleted, missing, unwritten, unreadable, not_finite,
+            implausible, duplicates, lengths_lost,
+        }
         hnx_stats_info {
             struct_size, metric, flags, dim, count, deleted, capacity, m, ef_construction, ef, max_level, exactness,
             record_bytes, other_bytes, dirty_records,
@@ -172,6 +177,11 @@ fn published_offsets_stay() {
         ("hnx_hit.label", (0, 8)),
         ("hnx_hit.key", (8, 8)),
         ("hnx_hit.id", (16, 4)),
+        ("hnx_salvage_options.dim", (16, 8)),
+        ("hnx_salvage_options.threads", (40, 4)),
+        ("hnx_salvage_info.damage", (8, 4)),
+        ("hnx_salvage_info.kept", (32, 8)),
+        ("hnx_salvage_info.lengths_lost", (96, 8)),
     ] {
         assert_eq!(layout[name], place, "{name}");
     }

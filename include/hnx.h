@@ -158,6 +158,31 @@
  */
 #define HNX_FILTER_EXCEPT 2
 
+ hnx_salvage_options.flags: keep also what looks like a record behind the number that the header states: for a header
+ that is older than the records. Records that were never part of the index can come along.
+ */
+#define HNX_SALVAGE_BEYOND_COUNT 8
+
+/*
+ hnx_salvage_info.damage: the header is missing, of an unknown version, or contradicted by itself or the records.
+ */
+#define HNX_DAMAGE_HEADER 1
+
+/*
+ hnx_salvage_info.damage: records are missing or were dropped, duplicates aside.
+ */
+#define HNX_DAMAGE_RECORDS 2
+
+/*
+ hnx_salvage_info.damage: lengths of cosine vectors are missing or are none.
+ */
+#define HNX_DAMAGE_LENGTHS 4
+
+/*
+ hnx_salvage_info.damage: the lists of the upper levels are missing, or their sizes lead nowhere.
+ */
+#define HNX_DAMAGE_LISTS 8
+
 /*
  Squared L2 of floats.
  */
@@ -514,6 +539,105 @@ typedef struct hnx_verify_info {
      */
     const char *first_file;
 } hnx_verify_info;
+
+ How hnx_salvage() salvages. Set struct_size, metric and dim, zero the rest.
+ */
+typedef struct hnx_salvage_options {
+    /*
+     sizeof(hnx_salvage_options).
+     */
+    size_t struct_size;
+    /*
+     HNX_METRIC_L2, _IP or _COSINE.
+     */
+    uint32_t metric;
+    /*
+     HNX_ALLOW_REPLACE_DELETED (for the new index), HNX_SALVAGE_BEYOND_COUNT.
+     */
+    uint32_t flags;
+    /*
+     Floats per vector.
+     */
+    size_t dim;
+    /*
+     m of the damaged index and of the new one. 0: found out, from the header or from the records.
+     */
+    size_t m;
+    /*
+     Candidates an insertion looks at. 0: as the header states, or 200.
+     */
+    size_t ef_construction;
+    /*
+     Threads to build with. 1: the calling thread. 0: all cores.
+     */
+    uint32_t threads;
+    /*
+     0.
+     */
+    uint32_t reserved;
+} hnx_salvage_options;
+
+/*
+ What hnx_salvage() found. records = kept + missing + unwritten + unreadable + not_finite + implausible + duplicates.
+ */
+typedef struct hnx_salvage_info {
+    /*
+     sizeof(hnx_salvage_info), set by the caller.
+     */
+    size_t struct_size;
+    /*
+     HNX_DAMAGE_HEADER, _RECORDS, _LENGTHS, _LISTS; 0 when nothing was found to be wrong.
+     */
+    uint32_t damage;
+    /*
+     0.
+     */
+    uint32_t reserved;
+    /*
+     Records that the header states; 0 where it is not whole.
+     */
+    uint64_t stated;
+    /*
+     Records looked for: as many as stated, and those kept behind them; where the header is not whole, all there is room for.
+     */
+    uint64_t records;
+    /*
+     Records in the new index, deleted ones included.
+     */
+    uint64_t kept;
+    /*
+     Those of them that are deleted.
+     */
+    uint64_t deleted;
+    /*
+     Dropped: the file ends before them, or in them.
+     */
+    uint64_t missing;
+    /*
+     Dropped: nothing but zeros, in a hole of the file or not.
+     */
+    uint64_t unwritten;
+    /*
+     Dropped: the operating system could not read them.
+     */
+    uint64_t unreadable;
+    /*
+     Dropped: a value, or the square of the length, is not finite.
+     */
+    uint64_t not_finite;
+    /*
+     Dropped: not of length 1 under HNX_METRIC_COSINE; where the header is not whole, also what does not look like a record.
+     */
+    uint64_t implausible;
+    /*
+     Dropped: another record has the label: a live one before deleted ones, then the last.
+     */
+    uint64_t duplicates;
+    /*
+     Kept, with length 1 in hnx_get(), because the length under HNX_METRIC_COSINE is lost.
+     */
+    uint64_t lengths_lost;
+} hnx_salvage_info;
 
 /*
  The state of an index.
@@ -1257,6 +1381,32 @@ hnx_status hnx_save(const hnx_index *index,
 HNX_API
 hnx_status hnx_verify(const char *path,
                       struct hnx_verify_info *out_info);
+
+ Builds an index from whatever vectors and labels can be read of a damaged one: a directory of libhnx or of Chroma, or
+ a file of hnswlib or of Chroma. For when hnx_load() gives HNX_ERR_CORRUPT or HNX_ERR_VERSION, or answers are wrong.
+
+ What is at path is only read. The links in it are not used: the graph is built anew from the vectors, which takes as
+ long as adding them. Of a directory data_level0.bin must be there, anything else may be missing, cut short, torn or of
+ any apparent size. Deleted records stay deleted. A vector whose bytes were changed to other finite numbers cannot be
+ told from a sound one, nor can what Chroma's uninitialised memory put where a header that is ahead of its records
+ says that there are some.
+
+ options: metric and dim must be set.
+ out_index: receives an index in memory, without a directory: hnx_save() it under another name, then replace.
+ out_info: NULL, or what was kept and dropped; struct_size must be set. Both are untouched on failure.
+ Errors: HNX_ERR_NOT_FOUND when there is nothing at path, or no data_level0.bin in it; HNX_ERR_CORRUPT when no record
+ can be read, or nothing tells how large one is; HNX_ERR_IO; HNX_ERR_INVALID_ARGUMENT; HNX_ERR_UNSUPPORTED;
+ HNX_ERR_OUT_OF_MEMORY. Threads: any thread, any time; nobody should be writing to path.
+
+ # Safety
+ path is NULL or a string that ends in NUL; options is NULL or readable for options->struct_size bytes; out_index is
+ NULL or writable; out_info is NULL or holds out_info->struct_size bytes.
+ */
+HNX_API
+hnx_status hnx_salvage(const char *path,
+                       const struct hnx_salvage_options *options,
+                       hnx_index **out_index,
+                       struct hnx_salvage_info *out_info);
 
 /*
  Records of the index, deleted ones included; 0 for NULL. Threads: any thread, any time.

@@ -98,6 +98,23 @@ static void writing_files(hnx_index *memory_only)
     CASE(hnx_save, path, HNX_ERR_INVALID_ARGUMENT, hnx_save(memory_only, NULL, HNX_FORMAT_HNSWLIB));
 }
 
+static void salvaging(void)
+{
+    const hnx_salvage_options options = {sizeof options, HNX_METRIC_L2, 0, 2, 0, 0, 0, 0};
+    hnx_salvage_info info = {0};
+    char place;
+    hnx_index *const before = (hnx_index *)(void *)&place;
+    hnx_index *out = before;
+    info.struct_size = sizeof info;
+    info.kept = 99;
+    CASE(hnx_salvage, path, HNX_ERR_INVALID_ARGUMENT, hnx_salvage(NULL, &options, &out, &info));
+    CASE(hnx_salvage, options, HNX_ERR_INVALID_ARGUMENT, hnx_salvage("null.directory", NULL, &out, &info));
+    CASE(hnx_salvage, out_index, HNX_ERR_INVALID_ARGUMENT, hnx_salvage("null.directory", &options, NULL, &info));
+    CHECK(out == before && info.kept == 99);
+    CASE(hnx_salvage, out_info, HNX_OK, hnx_salvage("null.directory", &options, &out, NULL));
+    hnx_free(out);
+}
+
 static void asking(const hnx_index *index)
 {
     hnx_stats_info stats = {0};
@@ -295,6 +312,7 @@ int main(void)
     writing(index);
     searching(index);
     writing_files(index);
+    salvaging();
     asking(index);
     measuring();
     graphs();

@@ -13,7 +13,7 @@ import threading
 HERE = os.path.dirname(os.path.abspath(__file__))
 REPO = os.path.dirname(os.path.dirname(HERE))
 TESTS = ['graph_bytes', 'recall', 'files', 'persist']  # the longest first
-ON_DEMAND = ['durability']  # by the stage of this name
+ON_DEMAND = ['durability', 'accepted', 'salvage']  # by the stage of this name
 
 
 def main(arguments):

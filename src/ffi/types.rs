@@ -187,6 +187,77 @@ pub struct hnx_verify_info {
     pub first_file: *const c_char,
 }
 
+/// hnx_salvage_options.flags: keep also what looks like a record behind the number that the header states: for a header
+/// that is older than the records. Records that were never part of the index can come along.
+pub const HNX_SALVAGE_BEYOND_COUNT: u32 = 8;
+
+/// hnx_salvage_info.damage: the header is missing, of an unknown version, or contradicted by itself or the records.
+pub const HNX_DAMAGE_HEADER: u32 = 1;
+/// hnx_salvage_info.damage: records are missing or were dropped, duplicates aside.
+pub const HNX_DAMAGE_RECORDS: u32 = 2;
+/// hnx_salvage_info.damage: lengths of cosine vectors are missing or are none.
+pub const HNX_DAMAGE_LENGTHS: u32 = 4;
+/// hnx_salvage_info.damage: the lists of the upper levels are missing, or their sizes lead nowhere.
+pub const HNX_DAMAGE_LISTS: u32 = 8;
+
+/// How hnx_salvage() salvages. Set struct_size, metric and dim, zero the rest.
+#[repr(C)]
+#[derive(Clone, Copy)]
+#[allow(non_camel_case_types, reason = "the C name")]
+pub struct hnx_salvage_options {
+    /// sizeof(hnx_salvage_options).
+    pub struct_size: usize,
+    /// HNX_METRIC_L2, _IP or _COSINE.
+    pub metric: u32,
+    /// HNX_ALLOW_REPLACE_DELETED (for the new index), HNX_SALVAGE_BEYOND_COUNT.
+    pub flags: u32,
+    /// Floats per vector.
+    pub dim: usize,
+    /// m of the damaged index and of the new one. 0: found out, from the header or from the records.
+    pub m: usize,
+    /// Candidates an insertion looks at. 0: as the header states, or 200.
+    pub ef_construction: usize,
+    /// Threads to build with. 1: the calling thread. 0: all cores.
+    pub threads: u32,
+    /// 0.
+    pub reserved: u32,
+}
+
+/// What hnx_salvage() found. records = kept + missing + unwritten + unreadable + not_finite + implausible + duplicates.
+#[repr(C)]
+#[derive(Clone, Copy)]
+#[allow(non_camel_case_types, reason = "the C name")]
+pub struct hnx_salvage_info {
+    /// sizeof(hnx_salvage_info), set by the caller.
+    pub struct_size: usize,
+    /// HNX_DAMAGE_HEADER, _RECORDS, _LENGTHS, _LISTS; 0 when nothing was found to be wrong.
+    pub damage: u32,
+    /// 0.
+    pub reserved: u32,
+    /// Records that the header states; 0 where it is not whole.
+    pub stated: u64,
+    /// Records looked for: as many as stated, and those kept behind them; where the header is not whole, all there is room for.
+    pub records: u64,
+    /// Records in the new index, deleted ones included.
+    pub kept: u64,
+    /// Those of them that are deleted.
+    pub deleted: u64,
+    /// Dropped: the file ends before them, or in them.
+    pub missing: u64,
+    /// Dropped: nothing but zeros, in a hole of the file or not.
+    pub unwritten: u64,
+    /// Dropped: the operating system could not read them.
+    pub unreadable: u64,
+    /// Dropped: a value, or the square of the length, is not finite.
+    pub not_finite: u64,
+    /// Dropped: not of length 1 under HNX_METRIC_COSINE; where the header is not whole, also what does not look like a record.
+    pub implausible: u64,
+    /// Dropped: another record has the label: a live one before deleted ones, then the last.
+    pub duplicates: u64,
+    /// Kept, with length 1 in hnx_get(), because the length under HNX_METRIC_COSINE is lost.
+    pub lengths_lost: u64,
+}
+
 /// The state of an index.
 #[repr(C)]
 #[derive(Clone, Copy)]

@@ -136,7 +136,8 @@ impl Index {
         Ruler::floats(self.dim())
     }
 
-    fn insert(&self, label: u64, length: f32, scratch: &mut Scratch) -> Result<()> {
+    /// Adds the vector in the scratch under a new label, whose lock the caller holds.
+    pub(super) fn insert(&self, label: u64, length: f32, scratch: &mut Scratch) -> Result<()> {
         self.check_capacity()?;
         let Scratch { cell, work, vector, .. } = scratch;
         work.deletions = self.has_deletions();

@@ -11,6 +11,7 @@ pub(crate) mod core;
 mod facts;
 mod query;
 mod remove;
+pub(crate) mod restore;
 mod stats;
 #[cfg(test)]
 mod tests;

@@ -2,13 +2,14 @@
 
 use std::fs::File;
 use std::io::{self, BufReader, Seek, SeekFrom};
-use std::os::unix::fs::FileExt;
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::Path;
 use std::sync::Arc;
 
 use super::directory::Directory;
 use super::enter::{enter, Entered, Intent};
 use super::format::{Header, DIRECTORY_HEADER, HEADER, HEADER_FILE, LENGTHS_FILE, LISTS_FILE, RECORDS_FILE};
+use super::holes;
 use super::lists::Lists;
 use super::read::{Parts, Placement, Source};
 use super::recover::Overlay;
@@ -181,6 +182,7 @@ fn load_file(path: &Path, vector_bytes: usize, place: impl FnOnce(&Header) -> Pl
     let file = Input::open(path)?;
     let header = Header::from_bytes(&file.read(0, HEADER.min(file.len))?, vector_bytes)?;
     let records_end = records_end(&header, HEADER, file.len)?;
+    file.check_stored(HEADER, records_end)?;
     // The formats differ by the lengths between records and lists: the one that uses up the file is the one.
     let lengths_end = records_end + 4 * header.count;
     let (format, lengths, lists) = match file.lists(records_end, &header, true) {
@@ -209,7 +211,8 @@ fn load_directory(
     let header = open(HEADER_FILE)?;
     let header = Header::from_directory_bytes(&header.read(0, DIRECTORY_HEADER.min(header.len))?, vector_bytes)?;
     let (records, lengths, lists) = (open(RECORDS_FILE)?, open(LENGTHS_FILE)?, open(LISTS_FILE)?);
-    records_end(&header, 0, records.len).map_err(|e| e.context(RECORDS_FILE))?;
+    let end = records_end(&header, 0, records.len).map_err(|e| e.context(RECORDS_FILE))?;
+    records.check_stored(0, end).map_err(|e| e.context(RECORDS_FILE))?;
     let lengths = match with_lengths {
         true => Some(lengths.read(0, lengths_bytes(&header, lengths.len)?)?),
         false => None,
@@ -242,7 +245,7 @@ pub(crate) fn load_buffers(
         false => None,
     };
     let upper_list = header.layout.upper_list();
-    let lists = Lists::read(buffers.lists, buffers.lists.len() as u64, header.count, upper_list, false)?;
+    let lists = Lists::read(buffers.lists, buffers.lists.len() as u64, u64::MAX, header.count, upper_list, false)?;
     let source = Source::Bytes(buffers.records);
     let (graph, mapped) = Parts { header, source, lengths, lists }.into_graph(&place(&header))?;
     Ok(Opened { graph, header, mapped, format: Format::ChromaDirectory, entered: None })
@@ -266,40 +269,57 @@ fn records_end(header: &Header, start: usize, len: usize) -> Result<usize> {
 }
 
 /// A file to be read from.
-struct Input {
-    file: File,
-    len: usize,
+pub(super) struct Input {
+    pub(super) file: File,
+    pub(super) len: usize,
     path: Box<Path>,
 }
 
 impl Input {
-    fn open(path: &Path) -> Result<Self> {
+    pub(super) fn open(path: &Path) -> Result<Self> {
         let fail = |e: io::Error| io_error("open", path, &e);
-        let kind = path.metadata().map_err(fail)?;
-        if !kind.is_file() {
-            return Err(invalid(format!("{} is not a regular file", path.display())));
-        }
-        let file = File::open(path).map_err(fail)?;
-        let len = file.metadata().map_err(fail)?.len();
+        let regular = |kind: std::fs::Metadata| match kind.is_file() {
+            true => Ok(kind.len()),
+            false => Err(invalid(format!("{} is not a regular file", path.display()))),
+        };
+        // Looked at first, because opening a device does something to it; without blocking, because what has the name
+        // may be a pipe by now.
+        regular(path.metadata().map_err(fail)?)?;
+        let file = File::options().read(true).custom_flags(libc::O_NONBLOCK).open(path).map_err(fail)?;
+        let len = regular(file.metadata().map_err(fail)?)?;
         let len = usize::try_from(len).map_err(|_| corrupt(format!("{len} bytes")))?;
         Ok(Self { file, len, path: path.into() })
     }
 
     /// `len` bytes from `offset` on.
-    fn read(&self, offset: usize, len: usize) -> Result<Vec<u8>> {
+    pub(super) fn read(&self, offset: usize, len: usize) -> Result<Vec<u8>> {
         let mut bytes = Vec::new();
         bytes.try_reserve_exact(len).map_err(|_| out_of_memory("a part of a file"))?;
         bytes.resize(len, 0);
-        self.file.read_exact_at(&mut bytes, offset as u64).map_err(|e| self.failure(&e))?;
+        self.read_into(offset, &mut bytes)?;
         Ok(bytes)
     }
 
+    /// Fills `bytes` from `offset` on.
+    pub(super) fn read_into(&self, offset: usize, bytes: &mut [u8]) -> Result<()> {
+        self.file.read_exact_at(bytes, offset as u64).map_err(|e| self.failure(&e))
+    }
+
     /// The link lists from `offset` on; to the end of the file if `exact`.
-    fn lists(&self, offset: usize, header: &Header, exact: bool) -> Result<Lists> {
+    pub(super) fn lists(&self, offset: usize, header: &Header, exact: bool) -> Result<Lists> {
+        let most = holes::readable(&self.file, offset as u64, self.len as u64);
         let mut input = BufReader::with_capacity(1 << 20, &self.file);
         input.seek(SeekFrom::Start(offset as u64)).map_err(|e| self.failure(&e))?;
         let len = (self.len - offset) as u64;
-        Lists::read(input, len, header.count, header.layout.upper_list(), exact)
+        Lists::read(input, len, most, header.count, header.layout.upper_list(), exact)
+    }
+
+    /// Refuses to read `start..end` when nearly all of it is a hole.
+    fn check_stored(&self, start: usize, end: usize) -> Result<()> {
+        if (end - start) as u64 > holes::readable(&self.file, start as u64, end as u64) {
+            return Err(corrupt(format!("{} bytes of records, nearly all of them a hole in the file", end - start)));
+        }
+        Ok(())
     }
 
     fn failure(&self, error: &io::Error) -> Error {
