@@ -149,15 +149,6 @@
 #define HNX_FORMAT_CHROMA_DIRECTORY 2
 
 /*
- hnx_filter.flags: only the labels listed may be found.
- */
-#define HNX_FILTER_ONLY 1
-
-/*
- hnx_filter.flags: all labels but those listed may be found.
- */
-#define HNX_FILTER_EXCEPT 2
-
  hnx_salvage_options.flags: keep also what looks like a record behind the number that the header states: for a header
  that is older than the records. Records that were never part of the index can come along.
  */
@@ -182,6 +173,16 @@
  hnx_salvage_info.damage: the lists of the upper levels are missing, or their sizes lead nowhere.
  */
 #define HNX_DAMAGE_LISTS 8
+
+/*
+ hnx_filter.flags: only the labels listed may be found.
+ */
+#define HNX_FILTER_ONLY 1
+
+/*
+ hnx_filter.flags: all labels but those listed may be found.
+ */
+#define HNX_FILTER_EXCEPT 2
 
 /*
  Squared L2 of floats.
@@ -540,6 +541,7 @@ typedef struct hnx_verify_info {
     const char *first_file;
 } hnx_verify_info;
 
+/*
  How hnx_salvage() salvages. Set struct_size, metric and dim, zero the rest.
  */
 typedef struct hnx_salvage_options {
@@ -1038,7 +1040,7 @@ typedef struct hnx_graph_query {
      */
     const struct hnx_stop *stop;
     /*
-     Receives what was found, nearest first, equal distances by label.
+     Receives what was found, nearest first, equal distances by label (with stop, in the order of hnswlib's heap).
      */
     hnx_emit_fn emit;
     /*
@@ -1046,11 +1048,11 @@ typedef struct hnx_graph_query {
      */
     void *context;
     /*
-     Written: lists looked at above the ground.
+     Written: lists looked at above the ground, or on the one level that was searched.
      */
     uint64_t out_hops;
     /*
-     Written: distances measured above the ground.
+     Written: links in these lists, as many as hnswlib counts for distances.
      */
     uint64_t out_distances;
 } hnx_graph_query;
@@ -1329,9 +1331,15 @@ hnx_status hnx_labels(const hnx_index *index,
                       size_t *out_count);
 
 /*
- Writes what changed since the last call to the directory of the index: persist_path of hnx_options, or the
- directory given to hnx_load(). Writes the changed records only, and has them on the device (fsync) when it
- returns. Afterwards the four files open in chroma-hnswlib 0.7.1 and later.
+ Writes what changed since the last call to the directory of the index: persist_path of hnx_options, or the directory
+ given to hnx_load(). Atomic and durable: after a crash, a kill or a power cut at any instant the directory opens as
+ the state before the call or as the state after it; once the call has returned, as the state after it (on a local
+ file system, and a device that keeps what it was told to flush). Between calls the four files alone are complete and
+ open in chroma-hnswlib 0.7.1 and later, which refuses a directory that a crash has left half-applied ("wrong
+ persistence version"); hnx_load() finishes it. Beside them are hnx.sums (checksums: hnx_verify()) and, while the
+ index is open, hnx.journal, which also carries the lock.
+ The cost is that of the changed bytes, written twice, and of 5 to 7 syncs, whatever the size of the index; when more
+ than half of a large index changed, its files are replaced as a whole.
 
  options: NULL, or all zero. out_info: NULL, or what was done; struct_size must be set; untouched on failure.
  Errors: HNX_ERR_INVALID_ARGUMENT when the index has no directory; HNX_ERR_READ_ONLY; HNX_ERR_IO (disk full, quota,
@@ -1382,6 +1390,7 @@ HNX_API
 hnx_status hnx_verify(const char *path,
                       struct hnx_verify_info *out_info);
 
+/*
  Builds an index from whatever vectors and labels can be read of a damaged one: a directory of libhnx or of Chroma, or
  a file of hnswlib or of Chroma. For when hnx_load() gives HNX_ERR_CORRUPT or HNX_ERR_VERSION, or answers are wrong.
 
@@ -1701,7 +1710,8 @@ hnx_status hnx_graph_repair(hnx_graph *graph,
                             uint32_t top);
 
 /*
- Searches; query->emit receives what was found, query->out_hops and out_distances what it cost above the ground.
+ Searches; query->emit receives what was found, query->out_hops and out_distances what it cost above the ground (also
+ when a callback ended it).
 
  Errors: HNX_ERR_INVALID_ARGUMENT (NULL, k 0 without a stop condition), HNX_ERR_CANCELLED when a callback ended the
  call, HNX_ERR_OUT_OF_MEMORY, HNX_ERR_NOT_FOUND for a start that does not exist.
@@ -1757,8 +1767,9 @@ hnx_status hnx_graph_create_directory(hnx_graph *graph,
                                       const struct hnx_graph_header *header);
 
 /*
- Writes what changed since the last call to the directory of the graph; see hnx_persist_dirty(). Threads: any thread,
- any time; changes wait while it copies.
+ Writes what changed since the last call to the directory of the graph: as safe as hnx_persist_dirty(), with the same
+ errors. A graph whose directory another handle held when it was opened takes hold of it with its first persist.
+ Threads: any thread, any time; changes wait while it copies.
 
  # Safety
  graph is NULL or a live handle; header is NULL or readable for its struct_size.

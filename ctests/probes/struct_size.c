@@ -162,7 +162,7 @@ static void graph_structs(const hnx_index *index)
 {
     const float vector[2] = {1, 2};
     char header_bytes[100], records[200], lengths[16], lists[100];
-    const hnx_filter filter = {sizeof filter, accept_all, NULL};
+    const hnx_filter filter = {sizeof filter, accept_all, NULL, NULL, 0, 0, 0};
     hnx_stop stop = {sizeof stop, NULL, add_or_remove, add_or_remove, no, no, keep};
     const hnx_graph_options init = graph_options();
     const hnx_graph_header header = {sizeof header, 4, 0, 10, 0.5, 0, 0};
@@ -188,7 +188,7 @@ static void graph_structs(const hnx_index *index)
     stop.struct_size = offsetof(hnx_stop, should_remove);
     CHECK_STATUS(HNX_ERR_INVALID_ARGUMENT, stopped(graph, &stop));
     {
-        const hnx_filter empty = {sizeof empty, NULL, NULL};
+        const hnx_filter empty = {sizeof empty, NULL, NULL, NULL, 0, 0, 0};
         CHECK_STATUS(HNX_ERR_INVALID_ARGUMENT, filtered(index, &empty));
     }
 
