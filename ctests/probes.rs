@@ -84,7 +84,7 @@ fn layout_in_rust() -> BTreeMap<String, (usize, usize)> {
         hnx_persist_info { struct_size, generation, records_written, bytes_written }
         hnx_stats_info {
             struct_size, metric, flags, dim, count, deleted, capacity, m, ef_construction, ef, max_level, exactness,
-            record_bytes, other_bytes, dirty_records,
+            record_bytes, other_bytes, dirty_records, code_bytes,
         }
     }
 }

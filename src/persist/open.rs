@@ -93,6 +93,7 @@ pub fn load(path: &Path, params: &LoadParams) -> Result<Index> {
     let index = Index::from_graph(graph, traits, capacity);
     if !mapped {
         index.get_ready()?;
+        index.renew_codes(0);
     }
     if opened.format == Format::ChromaDirectory && !params.read_only {
         adopt_directory(index.core(), path, header);
