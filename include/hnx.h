@@ -99,7 +99,8 @@
 #define HNX_ADD_UPDATE_ONLY 4
 
 /*
- The fastest mode that keeps recall at a given ef no lower than hnswlib's.
+ The fastest mode that keeps recall at a given ef at hnswlib's: HNX_EXACTNESS_GUIDED on an index of 1,000 records or
+ more, else, and on an index that was opened with HNX_LOAD_MMAP and not changed since, HNX_EXACTNESS_F32.
  */
 #define HNX_EXACTNESS_DEFAULT 0
 
@@ -109,12 +110,15 @@
 #define HNX_EXACTNESS_F32 1
 
 /*
- The ids and distances of HNX_EXACTNESS_F32, reached by any means that are proven to give them.
+ The ids and distances of HNX_EXACTNESS_F32, reached by any means that are proven to give them. Today these are codes
+ where they are the vectors themselves (squared L2 of integers from 0 to 255, in up to 258 dimensions), f32 elsewhere.
  */
 #define HNX_EXACTNESS_CERTIFIED 2
 
 /*
- Distances are exact, ids may differ from HNX_EXACTNESS_F32 at the level of recall noise.
+ Codes of a byte per float guide the search, f32 decides between the best that it found: distances are exact, ids may
+ differ from HNX_EXACTNESS_F32 at the level of recall noise. Without codes (hnx_stats_info.code_bytes 0) f32 from the
+ first step on.
  */
 #define HNX_EXACTNESS_GUIDED 3
 
@@ -705,6 +709,10 @@ typedef struct hnx_stats_info {
      Records that the next hnx_persist_dirty() writes.
      */
     uint64_t dirty_records;
+    /*
+     Memory of the codes in bytes: derived from the records, in no file; 0 while an index has none.
+     */
+    uint64_t code_bytes;
 } hnx_stats_info;
 
 /*

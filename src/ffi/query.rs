@@ -5,8 +5,9 @@ use super::callbacks::filter_of;
 use super::guard::guard;
 use super::handle::{self, hnx_index};
 use super::status::hnx_status;
-use super::types::{hnx_query_options, HNX_EXACTNESS_GUIDED, HNX_LABELS_ALL, HNX_LABELS_DELETED, HNX_LABELS_LIVE};
+use super::types::{hnx_query_options, HNX_LABELS_ALL, HNX_LABELS_DELETED, HNX_LABELS_LIVE};
 use crate::error::invalid;
+use crate::params::Exactness;
 use crate::search::filter::Accept;
 
 /// Finds the k nearest live vectors of each query.
@@ -52,15 +53,13 @@ pub unsafe extern "C" fn hnx_query(
         if k == 0 {
             return Err(invalid("k is 0"));
         }
-        if options.exactness > HNX_EXACTNESS_GUIDED {
-            return Err(invalid(format!("exactness {} is unknown", options.exactness)));
-        }
+        let exactness = Exactness::from_number(options.exactness)?;
         // SAFETY: the caller's promise about the filter, for this call.
         let filter = unsafe { filter_of(options.filter.cast())? };
         let accepts = |label| filter.as_ref()?.accepts(label);
         let accept: Option<&Accept<'_>> = if filter.is_some() { Some(&accepts) } else { None };
         let (ef, threads) = (options.ef, options.threads as usize);
-        core.query(queries, k, ef, threads, accept, out_labels, out_distances, out_counts)
+        core.query(queries, k, ef, threads, exactness, accept, out_labels, out_distances, out_counts)
     })
 }
 

@@ -100,6 +100,7 @@ pub fn load(path: &Path, params: &LoadParams) -> Result<Index> {
     let index = Index::from_graph(graph, traits, capacity);
     if !mapped {
         index.get_ready()?;
+        index.renew_codes(0);
     }
     adopt_directory(index.core(), path, &mut opened, !params.read_only);
     Ok(index)
