@@ -93,16 +93,20 @@ impl Index {
         let labels = self.labels()?;
         let _change = self.core.change();
         let _label = labels.lock(label);
-        // What could fail for lack of memory fails here, before anything is changed.
-        scratch.work.reserve_ahead(self.store())?;
-        scratch.make_lanes(1, self.store());
-        scratch.lanes[0].work.reserve_ahead(self.store())?;
+        self.get_buffers_ready(scratch)?;
         match labels.with_slot(label, |slot| self.existing(slot)) {
             Some(_) if mode.insert_only => Err(Error::Exists(format!("label {label} exists").into())),
             Some((slot, revive)) => self.update(slot, label, length, revive, scratch),
             None if mode.update_only => Err(absent(label)),
             None => self.add_new(label, length, mode, scratch),
         }
+    }
+
+    /// What could fail for lack of memory fails here, before anything is changed.
+    pub(super) fn get_buffers_ready(&self, scratch: &mut Scratch) -> Result<()> {
+        scratch.work.reserve_ahead(self.store())?;
+        scratch.make_lanes(1, self.store());
+        scratch.lanes[0].work.reserve_ahead(self.store())
     }
 
     /// The slot that is a label's own, and whether its record is to be brought back to life.
@@ -142,7 +146,7 @@ impl Index {
         Ruler::floats(self.dim())
     }
 
-    /// Adds the vector in the scratch under a new label, whose lock the caller holds.
+    /// Adds the vector in the scratch, whose buffers are ready, under a new label, whose lock the caller holds.
     pub(super) fn insert(&self, label: u64, length: f32, scratch: &mut Scratch) -> Result<()> {
         self.check_capacity()?;
         let Scratch { cell, work, vector, lanes, .. } = scratch;

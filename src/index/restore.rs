@@ -55,7 +55,7 @@ impl Index {
         let labels = self.labels()?;
         let _change = self.core.change();
         let _label = labels.lock(label);
-        scratch.work.reserve_ahead(self.store())?;
+        self.get_buffers_ready(scratch)?;
         self.insert(label, length, scratch)
     }
 }
