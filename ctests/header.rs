@@ -1,5 +1,6 @@
-//! The header and the shared library say the same: the committed header is what the Rust generates, the library
-//! exports what the header declares, and the header compiles cleanly in every language version we support.
+//! Header, description and shared library say the same: the committed header and `hnx.json` are what the Rust
+//! generates, the library exports what the header declares, and the header compiles cleanly in every language version
+//! we support.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -8,6 +9,7 @@
     reason = "tests end at the first surprise"
 )]
 
+mod description;
 mod support;
 
 use std::collections::BTreeSet;
@@ -19,7 +21,7 @@ use support::{declarations, header, root, run, shared_library};
 
 /// In this order the header reads top down. Only these files: cbindgen matches by name alone, so a type of the same
 /// name elsewhere in the crate would silently replace the public one.
-const SOURCES: [&str; 14] = [
+const SOURCES: [&str; 15] = [
     "types",
     "callbacks",
     "graph_types",
@@ -29,6 +31,7 @@ const SOURCES: [&str; 14] = [
     "write",
     "query",
     "persist",
+    "salvage",
     "info",
     "distance",
     "graph",
@@ -36,35 +39,49 @@ const SOURCES: [&str; 14] = [
     "graph_files",
 ];
 
+fn sources() -> Vec<PathBuf> {
+    SOURCES.iter().map(|name| root().join(format!("src/ffi/{name}.rs"))).collect()
+}
+
 fn generate() -> String {
     let config = cbindgen::Config::from_file(root().join("cbindgen.toml")).expect("cbindgen.toml");
     let mut builder = cbindgen::Builder::new().with_config(config);
-    for name in SOURCES {
-        builder = builder.with_src(root().join(format!("src/ffi/{name}.rs")));
+    for path in sources() {
+        builder = builder.with_src(path);
     }
     let mut bytes = Vec::new();
     builder.generate().expect("cbindgen").write(&mut bytes);
     String::from_utf8(bytes).unwrap()
 }
 
-#[test]
-fn header_is_what_the_rust_generates() {
-    let path = root().join("include/hnx.h");
-    let fresh = generate();
-    if std::env::var("HNX_BLESS").is_ok_and(|v| v == "1") {
-        fs::write(&path, &fresh).unwrap();
+/// Compares a file of include/ with what it should be; writes it when HNX_BLESS is 1.
+fn compare(name: &str, fresh: &str) {
+    let path = root().join("include").join(name);
+    let mut committed = fs::read_to_string(&path).unwrap_or_default();
+    if committed != fresh && std::env::var("HNX_BLESS").is_ok_and(|v| v == "1") {
+        fs::write(&path, fresh).unwrap();
+        committed = fresh.to_owned();
     }
-    let committed = header();
     let (old, new): (Vec<_>, Vec<_>) = (committed.lines().collect(), fresh.lines().collect());
     if let Some(at) = (0..old.len().max(new.len())).find(|&i| old.get(i) != new.get(i)) {
         panic!(
-            "include/hnx.h differs from src/ffi at line {}:\n  header: {:?}\n  src/ffi: {:?}\n\
+            "include/{name} differs from src/ffi at line {}:\n  committed: {:?}\n  src/ffi: {:?}\n\
              run `HNX_BLESS=1 cargo test --test header` and look at the difference",
             at + 1,
             old.get(at),
             new.get(at)
         );
     }
+}
+
+#[test]
+fn header_is_what_the_rust_generates() {
+    compare("hnx.h", &generate());
+}
+
+#[test]
+fn description_is_what_the_rust_generates() {
+    compare("hnx.json", &description::generate(&sources()));
 }
 
 /// A new file in src/ffi with exports would be missing in the header without a word from cbindgen.

@@ -82,11 +82,17 @@ fn layout_in_rust() -> BTreeMap<String, (usize, usize)> {
         hnx_query_options { struct_size, ef, threads, exactness, filter }
         hnx_persist_options { struct_size, flags, reserved }
         hnx_persist_info { struct_size, generation, records_written, bytes_written }
+        hnx_verify_info { struct_size, records, checked, damaged, first_record, first_offset, first_file }
+        hnx_salvage_options { struct_size, metric, flags, dim, m, ef_construction, threads, reserved }
+        hnx_salvage_info {
+            struct_size, damage, reserved, stated, records, kept, deleted, missing, unwritten, unreadable, not_finite,
+            implausible, duplicates, lengths_lost,
+        }
         hnx_stats_info {
             struct_size, metric, flags, dim, count, deleted, capacity, m, ef_construction, ef, max_level, exactness,
-            record_bytes, other_bytes, dirty_records,
+            record_bytes, other_bytes, dirty_records, code_bytes,
         }
-        hnx_filter { struct_size, accept, context }
+        hnx_filter { struct_size, accept, context, labels, label_count, flags, reserved }
         hnx_stop { struct_size, context, add, remove, should_stop, should_consider, should_remove }
         hnx_hit { label, key, id, reserved }
         hnx_graph_options {
@@ -172,6 +178,11 @@ fn published_offsets_stay() {
         ("hnx_hit.label", (0, 8)),
         ("hnx_hit.key", (8, 8)),
         ("hnx_hit.id", (16, 4)),
+        ("hnx_salvage_options.dim", (16, 8)),
+        ("hnx_salvage_options.threads", (40, 4)),
+        ("hnx_salvage_info.damage", (8, 4)),
+        ("hnx_salvage_info.kept", (32, 8)),
+        ("hnx_salvage_info.lengths_lost", (96, 8)),
     ] {
         assert_eq!(layout[name], place, "{name}");
     }

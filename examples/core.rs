@@ -1,5 +1,6 @@
 //! The index from Rust, without the C ABI: `cargo run --release --example core`.
 
+use hnx::params::Exactness;
 use hnx::{AddMode, Index, Params};
 
 const DIM: usize = 16;
@@ -19,9 +20,9 @@ fn main() -> hnx::Result<()> {
     let query = &vectors[1000 * DIM..1001 * DIM];
     let (mut before, mut after) = ([0; K], [0; K]);
     let mut distances = [0.0; K];
-    index.query(query, K, 50, 1, None, &mut before, Some(&mut distances), None)?;
+    index.query(query, K, 50, 1, Exactness::Default, None, &mut before, Some(&mut distances), None)?;
     index.mark_deleted(1000)?;
-    index.query(query, K, 50, 1, None, &mut after, None, None)?;
+    index.query(query, K, 50, 1, Exactness::Default, None, &mut after, None, None)?;
     report(&format!("nearest to point 1000: {before:?}, squared distances {distances:?}"));
     report(&format!("after its deletion:    {after:?}"));
     assert_eq!((before[0], distances[0]), (1000, 0.0));

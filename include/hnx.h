@@ -4,6 +4,8 @@
  * Status codes: every call that can fail returns an hnx_status; hnx_last_error() has the words.
  * Structs begin with their size; set it, zero the rest: zero means default.
  * Outputs are arrays of the caller, written as documented or not at all. Labels are any uint64_t.
+ * Pointers: NULL is HNX_ERR_INVALID_ARGUMENT where no meaning is given for it. What they point to is used until the call
+ * returns, and no longer where nothing else is said. hnx.json has all of it as data.
  *
  * Threads: any function of one index may be called from any thread at any time, hnx_free() alone excepted.
  * fork: a child may query and free the indexes of its parent. It may change one (in memory) when no thread was
@@ -52,7 +54,8 @@
 /*
  hnx_load_options.flags: map the file instead of reading it. Opening touches the header and the link lists only;
  what is written goes to private copies of pages. A file that another program truncates while it is mapped kills
- the process with SIGBUS: map only files that nobody shortens.
+ the process with SIGBUS: map only files that nobody shortens. A directory is mapped by
+ its writer, or while there is none, which cannot persist meanwhile then; beside a writer it is copied.
  */
 #define HNX_LOAD_MMAP 2
 
@@ -62,7 +65,8 @@
 #define HNX_LOAD_READ_ONLY 4
 
 /*
- hnx_load_options.check: as HNX_CHECK_FAST for a mapped index; else also every link of every record.
+ hnx_load_options.check: as HNX_CHECK_FAST for a mapped index; else also every link of every record, and in a copy of
+ a directory the checksums of hnx_verify().
  */
 #define HNX_CHECK_DEFAULT 0
 
@@ -72,7 +76,8 @@
 #define HNX_CHECK_FAST 1
 
 /*
- Everything, vectors included: values must be finite.
+ Everything, vectors included: values must be finite, and a directory must fit the checksums that libhnx has written
+ beside it: see hnx_verify().
  */
 #define HNX_CHECK_DEEP 2
 
@@ -94,7 +99,8 @@
 #define HNX_ADD_UPDATE_ONLY 4
 
 /*
- The fastest mode that keeps recall at a given ef no lower than hnswlib's.
+ The fastest mode that keeps recall at a given ef at hnswlib's: HNX_EXACTNESS_GUIDED on an index of 1,000 records or
+ more, else, and on an index that was opened with HNX_LOAD_MMAP and not changed since, HNX_EXACTNESS_F32.
  */
 #define HNX_EXACTNESS_DEFAULT 0
 
@@ -104,14 +110,32 @@
 #define HNX_EXACTNESS_F32 1
 
 /*
- The ids and distances of HNX_EXACTNESS_F32, reached by any means that are proven to give them.
+ The ids and distances of HNX_EXACTNESS_F32, reached by any means that are proven to give them. Today these are codes
+ where they are the vectors themselves (squared L2 of integers from 0 to 255, in up to 258 dimensions), f32 elsewhere.
  */
 #define HNX_EXACTNESS_CERTIFIED 2
 
 /*
- Distances are exact, ids may differ from HNX_EXACTNESS_F32 at the level of recall noise.
+ Codes of a byte per float guide the search, f32 decides between the best that it found: distances are exact, ids may
+ differ from HNX_EXACTNESS_F32 at the level of recall noise. Without codes (hnx_stats_info.code_bytes 0) f32 from the
+ first step on.
  */
 #define HNX_EXACTNESS_GUIDED 3
+
+/*
+ hnx_labels(): labels that are not deleted.
+ */
+#define HNX_LABELS_LIVE 0
+
+/*
+ hnx_labels(): deleted labels.
+ */
+#define HNX_LABELS_DELETED 1
+
+/*
+ hnx_labels(): both.
+ */
+#define HNX_LABELS_ALL 2
 
 /*
  nmslib hnswlib's saveIndex() file.
@@ -127,6 +151,42 @@
  chroma-hnswlib's persisted directory: header.bin, data_level0.bin, length.bin, link_lists.bin.
  */
 #define HNX_FORMAT_CHROMA_DIRECTORY 2
+
+/*
+ hnx_salvage_options.flags: keep also what looks like a record behind the number that the header states: for a header
+ that is older than the records. Records that were never part of the index can come along.
+ */
+#define HNX_SALVAGE_BEYOND_COUNT 8
+
+/*
+ hnx_salvage_info.damage: the header is missing, of an unknown version, or contradicted by itself or the records.
+ */
+#define HNX_DAMAGE_HEADER 1
+
+/*
+ hnx_salvage_info.damage: records are missing or were dropped, duplicates aside.
+ */
+#define HNX_DAMAGE_RECORDS 2
+
+/*
+ hnx_salvage_info.damage: lengths of cosine vectors are missing or are none.
+ */
+#define HNX_DAMAGE_LENGTHS 4
+
+/*
+ hnx_salvage_info.damage: the lists of the upper levels are missing, or their sizes lead nowhere.
+ */
+#define HNX_DAMAGE_LISTS 8
+
+/*
+ hnx_filter.flags: only the labels listed may be found.
+ */
+#define HNX_FILTER_ONLY 1
+
+/*
+ hnx_filter.flags: all labels but those listed may be found.
+ */
+#define HNX_FILTER_EXCEPT 2
 
 /*
  Squared L2 of floats.
@@ -260,6 +320,10 @@ enum hnx_status
      HNX_ADD_INSERT_ONLY met a label that exists.
      */
     HNX_ERR_EXISTS = -16,
+    /*
+     Another program, one that takes no lock, has written the directory since it was opened or persisted to.
+     */
+    HNX_ERR_CONFLICT = -17,
 };
 #ifndef __cplusplus
 #if __STDC_VERSION__ >= 202311L
@@ -402,8 +466,7 @@ typedef struct hnx_query_options {
      */
     uint32_t exactness;
     /*
-     NULL, or a struct hnx_filter: which labels may be found. It is asked on the calling thread, which then searches
-     alone.
+     NULL, or a struct hnx_filter: which labels may be found. The calling thread searches alone then.
      */
     const void *filter;
 } hnx_query_options;
@@ -443,10 +506,144 @@ typedef struct hnx_persist_info {
      */
     uint64_t records_written;
     /*
-     Bytes handed to the operating system.
+     Bytes handed to the operating system, those of the journal included.
      */
     uint64_t bytes_written;
 } hnx_persist_info;
+
+/*
+ What hnx_verify() found.
+ */
+typedef struct hnx_verify_info {
+    /*
+     sizeof(hnx_verify_info), set by the caller.
+     */
+    size_t struct_size;
+    /*
+     Records there are.
+     */
+    uint64_t records;
+    /*
+     Records that have checksums; the others were last written by another program.
+     */
+    uint64_t checked;
+    /*
+     Records that differ from their checksums.
+     */
+    uint64_t damaged;
+    /*
+     Of the first damage: the record, and where its damaged part begins in the file.
+     */
+    uint64_t first_record;
+    /*
+     Bytes from the start of the file.
+     */
+    uint64_t first_offset;
+    /*
+     The file's name, such as "link_lists.bin"; static. NULL: there is no damage.
+     */
+    const char *first_file;
+} hnx_verify_info;
+
+/*
+ How hnx_salvage() salvages. Set struct_size, metric and dim, zero the rest.
+ */
+typedef struct hnx_salvage_options {
+    /*
+     sizeof(hnx_salvage_options).
+     */
+    size_t struct_size;
+    /*
+     HNX_METRIC_L2, _IP or _COSINE.
+     */
+    uint32_t metric;
+    /*
+     HNX_ALLOW_REPLACE_DELETED (for the new index), HNX_SALVAGE_BEYOND_COUNT.
+     */
+    uint32_t flags;
+    /*
+     Floats per vector.
+     */
+    size_t dim;
+    /*
+     m of the damaged index and of the new one. 0: found out, from the header or from the records.
+     */
+    size_t m;
+    /*
+     Candidates an insertion looks at. 0: as the header states, or 200.
+     */
+    size_t ef_construction;
+    /*
+     Threads to build with. 1: the calling thread. 0: all cores.
+     */
+    uint32_t threads;
+    /*
+     0.
+     */
+    uint32_t reserved;
+} hnx_salvage_options;
+
+/*
+ What hnx_salvage() found. records = kept + missing + unwritten + unreadable + not_finite + implausible + duplicates.
+ */
+typedef struct hnx_salvage_info {
+    /*
+     sizeof(hnx_salvage_info), set by the caller.
+     */
+    size_t struct_size;
+    /*
+     HNX_DAMAGE_HEADER, _RECORDS, _LENGTHS, _LISTS; 0 when nothing was found to be wrong.
+     */
+    uint32_t damage;
+    /*
+     0.
+     */
+    uint32_t reserved;
+    /*
+     Records that the header states; 0 where it is not whole.
+     */
+    uint64_t stated;
+    /*
+     Records looked for: as many as stated, and those kept behind them; where the header is not whole, all there is room for.
+     */
+    uint64_t records;
+    /*
+     Records in the new index, deleted ones included.
+     */
+    uint64_t kept;
+    /*
+     Those of them that are deleted.
+     */
+    uint64_t deleted;
+    /*
+     Dropped: the file ends before them, or in them.
+     */
+    uint64_t missing;
+    /*
+     Dropped: nothing but zeros, in a hole of the file or not.
+     */
+    uint64_t unwritten;
+    /*
+     Dropped: the operating system could not read them.
+     */
+    uint64_t unreadable;
+    /*
+     Dropped: a value, or the square of the length, is not finite.
+     */
+    uint64_t not_finite;
+    /*
+     Dropped: not of length 1 under HNX_METRIC_COSINE; where the header is not whole, also what does not look like a record.
+     */
+    uint64_t implausible;
+    /*
+     Dropped: another record has the label: a live one before deleted ones, then the last.
+     */
+    uint64_t duplicates;
+    /*
+     Kept, with length 1 in hnx_get(), because the length under HNX_METRIC_COSINE is lost.
+     */
+    uint64_t lengths_lost;
+} hnx_salvage_info;
 
 /*
  The state of an index.
@@ -512,6 +709,10 @@ typedef struct hnx_stats_info {
      Records that the next hnx_persist_dirty() writes.
      */
     uint64_t dirty_records;
+    /*
+     Memory of the codes in bytes: derived from the records, in no file; 0 while an index has none.
+     */
+    uint64_t code_bytes;
 } hnx_stats_info;
 
 /*
@@ -557,7 +758,7 @@ typedef struct hnx_graph_options {
      */
     size_t m;
     /*
-     With HNX_DISTANCE_CALLBACK.
+     NULL without HNX_DISTANCE_CALLBACK. Called until hnx_graph_free().
      */
     hnx_measure_fn measure;
     /*
@@ -570,8 +771,8 @@ typedef struct hnx_graph_options {
      */
     void *count;
     /*
-     NULL, or 8 bytes of the host's on an address divisible by 8, likewise: an int32_t, the highest level (-1: empty),
-     and a uint32_t, the id of the entry point.
+     NULL, or 8 bytes of the host's on an address divisible by 8, likewise until hnx_graph_free(): an int32_t, the
+     highest level (-1: empty), and a uint32_t, the id of the entry point.
      */
     void *entry;
 } hnx_graph_options;
@@ -712,7 +913,10 @@ typedef int32_t (*hnx_accept_fn)(void *context,
                                  uint64_t label);
 
 /*
- Which labels a query may find; for hnx_query_options.filter and hnx_graph_query.filter.
+ Which labels a query may find; for hnx_query_options.filter and hnx_graph_query.filter. By a function, by a list of
+ labels, which spares a host a call per record, or by both: a label must pass both then. Cost: the fewer records pass,
+ the farther a search walks, at worst past every record; a list is brought into a table by each call, so ask for many
+ queries at once.
  */
 typedef struct hnx_filter {
     /*
@@ -720,13 +924,29 @@ typedef struct hnx_filter {
      */
     size_t struct_size;
     /*
-     Asked about live records only.
+     Asked about live records only. NULL when labels alone decide.
      */
     hnx_accept_fn accept;
     /*
      Passed to accept.
      */
     void *context;
+    /*
+     label_count labels in any order, read when the call begins; they may repeat and need not exist.
+     */
+    const uint64_t *labels;
+    /*
+     Number of labels.
+     */
+    size_t label_count;
+    /*
+     0: labels and label_count are not used. Else HNX_FILTER_ONLY or HNX_FILTER_EXCEPT.
+     */
+    uint32_t flags;
+    /*
+     0.
+     */
+    uint32_t reserved;
 } hnx_filter;
 
 /*
@@ -828,7 +1048,7 @@ typedef struct hnx_graph_query {
      */
     const struct hnx_stop *stop;
     /*
-     Receives what was found, nearest first, equal distances by label.
+     Receives what was found, nearest first, equal distances by label (with stop, in the order of hnswlib's heap).
      */
     hnx_emit_fn emit;
     /*
@@ -836,11 +1056,11 @@ typedef struct hnx_graph_query {
      */
     void *context;
     /*
-     Written: lists looked at above the ground.
+     Written: lists looked at above the ground, or on the one level that was searched.
      */
     uint64_t out_hops;
     /*
-     Written: distances measured above the ground.
+     Written: links in these lists, as many as hnswlib counts for distances.
      */
     uint64_t out_distances;
 } hnx_graph_query;
@@ -937,8 +1157,9 @@ const char *hnx_status_name(int32_t status);
 
  options: what to build; options->struct_size and options->dim must be set.
  out_index: receives the handle, which hnx_free() gives back; untouched on failure.
- Errors: HNX_ERR_INVALID_ARGUMENT for a value out of range (the text names it), or a persist_path that holds an
- index already; HNX_ERR_UNSUPPORTED for an option this library is too old for; HNX_ERR_OUT_OF_MEMORY; HNX_ERR_IO.
+ Errors: HNX_ERR_INVALID_ARGUMENT for a value out of range (the text names it), or a persist_path that holds an index
+ already (what a crash has left of an hnx_init() that did not return is none); HNX_ERR_LOCKED; HNX_ERR_UNSUPPORTED
+ for an option this library is too old for; HNX_ERR_OUT_OF_MEMORY; HNX_ERR_IO.
  Threads: any thread, any time.
 
  # Safety
@@ -950,13 +1171,18 @@ hnx_status hnx_init(const struct hnx_options *options,
 
 /*
  Opens an index from a file of hnswlib's or chroma-hnswlib's saveIndex(), or from a directory of chroma-hnswlib's;
- which one it is is found out. An index opened from a directory persists there, unless it is read-only.
+ which one it is is found out. An index opened from a directory persists there, unless it is read-only. A directory
+ that a crash has left half-applied is finished first; a read-only load reads it as it will be and writes nothing.
+ From then on no other process may persist there until hnx_free(); of two handles of one process the first holds the
+ directory.
 
  path: bytes of a path, NUL at the end. options: metric and dim must be set.
  out_index: receives the handle; untouched on failure. ef is 10 after loading, as with hnswlib: hnx_set_ef().
  Errors: HNX_ERR_NOT_FOUND when there is nothing at path; HNX_ERR_IO; HNX_ERR_CORRUPT when the bytes contradict
- themselves or the dim; HNX_ERR_VERSION for another persistence version; HNX_ERR_INVALID_ARGUMENT;
- HNX_ERR_UNSUPPORTED; HNX_ERR_OUT_OF_MEMORY. Threads: any thread, any time.
+ themselves or the dim, or, in a copy of a directory and with HNX_CHECK_DEEP, differ from their checksums;
+ HNX_ERR_VERSION for another persistence version; HNX_ERR_LOCKED when another process holds the directory (the text
+ names it; HNX_LOAD_READ_ONLY opens it all the same), or does not leave it within five seconds;
+ HNX_ERR_INVALID_ARGUMENT; HNX_ERR_UNSUPPORTED; HNX_ERR_OUT_OF_MEMORY. Threads: any thread, any time.
 
  # Safety
  path is NULL or a string that ends in NUL; options is NULL or readable for options->struct_size bytes; out_index
@@ -1096,13 +1322,39 @@ hnx_status hnx_get(const hnx_index *index,
                    float *out_vectors);
 
 /*
- Writes what changed since the last call to the directory of the index: persist_path of hnx_options, or the
- directory given to hnx_load(). Writes the changed records only, and has them on the device (fsync) when it
- returns. Afterwards the four files open in chroma-hnswlib 0.7.1 and later.
+ Lists labels: HNX_LABELS_LIVE, _DELETED or _ALL, in the order in which their records were first used. Writes the
+ first capacity of them to out_labels, and to out_count how many there are: more than capacity when out_labels was
+ too short (hnx_count() labels suffice while nobody adds). Labels that come or go meanwhile may be listed or not.
+ Errors: HNX_ERR_INVALID_ARGUMENT, HNX_ERR_OUT_OF_MEMORY. Threads: any thread, any time. Cost: reads every record.
+
+ # Safety
+ index is NULL or a live handle; out_labels is writable for capacity labels, NULL when capacity is 0; out_count is
+ NULL or writable.
+ */
+HNX_API
+hnx_status hnx_labels(const hnx_index *index,
+                      uint32_t which,
+                      uint64_t *out_labels,
+                      size_t capacity,
+                      size_t *out_count);
+
+/*
+ Writes what changed since the last call to the directory of the index: persist_path of hnx_options, or the directory
+ given to hnx_load(). Atomic and durable: after a crash, a kill or a power cut at any instant the directory opens as
+ the state before the call or as the state after it; once the call has returned, as the state after it (on a local
+ file system, and a device that keeps what it was told to flush). Between calls the four files alone are complete and
+ open in chroma-hnswlib 0.7.1 and later, which refuses a directory that a crash has left half-applied ("wrong
+ persistence version"); hnx_load() finishes it. Beside them are hnx.sums (checksums: hnx_verify()) and, while the
+ index is open, hnx.journal, which also carries the lock.
+ The cost is that of the changed bytes, written twice, and of 5 to 7 syncs, whatever the size of the index; when more
+ than half of a large index changed, its files are replaced as a whole.
 
  options: NULL, or all zero. out_info: NULL, or what was done; struct_size must be set; untouched on failure.
- Errors: HNX_ERR_INVALID_ARGUMENT when the index has no directory; HNX_ERR_READ_ONLY; HNX_ERR_IO: the index in
- memory is intact and as dirty as before, and the call can be made again.
+ Errors: HNX_ERR_INVALID_ARGUMENT when the index has no directory; HNX_ERR_READ_ONLY; HNX_ERR_IO (disk full, quota,
+ failing or read-only device; the system's words and number are in the text): the index in memory is intact and as
+ dirty as before, and the call can be made again; HNX_ERR_LOCKED when another handle holds the directory, in a child
+ of fork, and when readers do not leave it for five seconds; HNX_ERR_CONFLICT when another program has written the
+ directory since: nothing is overwritten, hnx_save() to another place saves what is in memory.
  Threads: any thread, any time; adds and deletions wait while it copies, queries do not.
 
  # Safety
@@ -1114,9 +1366,10 @@ hnx_status hnx_persist_dirty(hnx_index *index,
                              struct hnx_persist_info *out_info);
 
 /*
- Writes the whole index to path, in HNX_FORMAT_HNSWLIB, HNX_FORMAT_CHROMA (files) or HNX_FORMAT_CHROMA_DIRECTORY.
- A file is written beside its place, synced and renamed: what was at path stays until the new one is complete. A
- directory must not exist yet or be empty. HNX_FORMAT_HNSWLIB has no place for the lengths of cosine vectors.
+ Writes the whole index to path, in HNX_FORMAT_HNSWLIB, HNX_FORMAT_CHROMA (files) or HNX_FORMAT_CHROMA_DIRECTORY. A
+ file is written beside its place, synced and renamed, and its folder synced: what was at path stays until the new
+ one is complete, and after a crash one of the two is there. A directory must not exist yet or be empty; after a
+ crash it is whole or holds no index. HNX_FORMAT_HNSWLIB has no place for the lengths of cosine vectors.
  Errors: HNX_ERR_IO, HNX_ERR_INVALID_ARGUMENT. Threads: any thread, any time; adds wait while it writes.
 
  # Safety
@@ -1126,6 +1379,51 @@ HNX_API
 hnx_status hnx_save(const hnx_index *index,
                     const char *path,
                     uint32_t format);
+
+/*
+ Compares a directory with the checksums that libhnx keeps beside it (hnx.sums): every record's links, vector, label,
+ length and upper-level lists. Reads all files once; needs no index. A directory that a crash has left half-applied
+ is compared as hnx_load() would recover it; nothing is written.
+
+ out_info: NULL, or what was found, also when HNX_ERR_CORRUPT is returned; struct_size must be set.
+ Errors: HNX_ERR_CORRUPT when something differs: the text names file, byte and record, out_info the first of them;
+ also for a header that is none. HNX_ERR_NOT_FOUND when there is no directory of an index; HNX_ERR_IO;
+ HNX_ERR_VERSION. Records that another program wrote last have no checksums: they are not compared. Threads: any
+ thread, any time; a persist of the same directory waits meanwhile.
+
+ # Safety
+ path is NULL or a string that ends in NUL; out_info is NULL or holds struct_size bytes.
+ */
+HNX_API
+hnx_status hnx_verify(const char *path,
+                      struct hnx_verify_info *out_info);
+
+/*
+ Builds an index from whatever vectors and labels can be read of a damaged one: a directory of libhnx or of Chroma, or
+ a file of hnswlib or of Chroma. For when hnx_load() gives HNX_ERR_CORRUPT or HNX_ERR_VERSION, or answers are wrong.
+
+ What is at path is only read. The links in it are not used: the graph is built anew from the vectors, which takes as
+ long as adding them. Of a directory data_level0.bin must be there, anything else may be missing, cut short, torn or of
+ any apparent size. Deleted records stay deleted. A vector whose bytes were changed to other finite numbers cannot be
+ told from a sound one, nor can what Chroma's uninitialised memory put where a header that is ahead of its records
+ says that there are some.
+
+ options: metric and dim must be set.
+ out_index: receives an index in memory, without a directory: hnx_save() it under another name, then replace.
+ out_info: NULL, or what was kept and dropped; struct_size must be set. Both are untouched on failure.
+ Errors: HNX_ERR_NOT_FOUND when there is nothing at path, or no data_level0.bin in it; HNX_ERR_CORRUPT when no record
+ can be read, or nothing tells how large one is; HNX_ERR_IO; HNX_ERR_INVALID_ARGUMENT; HNX_ERR_UNSUPPORTED;
+ HNX_ERR_OUT_OF_MEMORY. Threads: any thread, any time; nobody should be writing to path.
+
+ # Safety
+ path is NULL or a string that ends in NUL; options is NULL or readable for options->struct_size bytes; out_index is
+ NULL or writable; out_info is NULL or holds out_info->struct_size bytes.
+ */
+HNX_API
+hnx_status hnx_salvage(const char *path,
+                       const struct hnx_salvage_options *options,
+                       hnx_index **out_index,
+                       struct hnx_salvage_info *out_info);
 
 /*
  Records of the index, deleted ones included; 0 for NULL. Threads: any thread, any time.
@@ -1420,7 +1718,8 @@ hnx_status hnx_graph_repair(hnx_graph *graph,
                             uint32_t top);
 
 /*
- Searches; query->emit receives what was found, query->out_hops and out_distances what it cost above the ground.
+ Searches; query->emit receives what was found, query->out_hops and out_distances what it cost above the ground (also
+ when a callback ended it).
 
  Errors: HNX_ERR_INVALID_ARGUMENT (NULL, k 0 without a stop condition), HNX_ERR_CANCELLED when a callback ended the
  call, HNX_ERR_OUT_OF_MEMORY, HNX_ERR_NOT_FOUND for a start that does not exist.
@@ -1464,8 +1763,8 @@ hnx_status hnx_graph_load(const char *path,
                           struct hnx_graph_header *out_header);
 
 /*
- Makes path the directory of the graph, with what it holds now, in place of an index that may be there.
- Errors: HNX_ERR_IO. Threads: any thread, any time; changes wait while it writes.
+ Makes path the directory of the graph, with what it holds now, in place of an index that may be there: after a crash
+ one of the two is. Errors: HNX_ERR_IO, HNX_ERR_LOCKED. Threads: any thread, any time; changes wait while it writes.
 
  # Safety
  As for hnx_graph_save().
@@ -1476,7 +1775,9 @@ hnx_status hnx_graph_create_directory(hnx_graph *graph,
                                       const struct hnx_graph_header *header);
 
 /*
- Writes what changed since the last call to the directory of the graph; see hnx_persist_dirty().
+ Writes what changed since the last call to the directory of the graph: as safe as hnx_persist_dirty(), with the same
+ errors. A graph whose directory another handle held when it was opened takes hold of it with its first persist.
+ Threads: any thread, any time; changes wait while it copies.
 
  # Safety
  graph is NULL or a live handle; header is NULL or readable for its struct_size.

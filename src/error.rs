@@ -24,6 +24,8 @@ pub enum Error {
     Exists(Text),
     Cancelled(Text),
     Poisoned(Text),
+    Locked(Text),
+    Conflict(Text),
 }
 
 /// Shorthand for results of this crate.
@@ -53,7 +55,9 @@ impl Error {
             | Self::ReadOnly(t)
             | Self::Exists(t)
             | Self::Cancelled(t)
-            | Self::Poisoned(t) => t,
+            | Self::Poisoned(t)
+            | Self::Locked(t)
+            | Self::Conflict(t) => t,
         }
     }
 
@@ -75,6 +79,8 @@ impl Error {
             Self::Exists(_) => Self::Exists(text),
             Self::Cancelled(_) => Self::Cancelled(text),
             Self::Poisoned(_) => Self::Poisoned(text),
+            Self::Locked(_) => Self::Locked(text),
+            Self::Conflict(_) => Self::Conflict(text),
         }
     }
 }

@@ -4,17 +4,18 @@
 //!
 //! ```text
 //! add      ffi/write   -> index/add   -> store: claim record, write vector and label -> search: candidates -> graph: link
-//! query    ffi/query   -> index/query -> search: descend, beam -> caller's buffers
+//! query    ffi/query   -> index/query -> search: descend, beam (codes, then f32) -> caller's buffers
 //! persist  ffi/persist -> persist     -> store: dirty set -> records in place
 //! load     ffi/lifecycle -> persist   -> validate every length and id -> store -> index
 //! ```
 //!
-//! Imports go one way: `ffi > index, persist > graph, search > store > distance > error, params, sync`; a test reads
+//! Imports go one way: `ffi > index, persist > graph, search > store, codes > distance > error, params, sync`; a test reads
 //! the `use crate::` lines and fails on an arrow the other way.
 
 #[cfg(not(all(target_pointer_width = "64", target_endian = "little", unix)))]
 compile_error!("libhnx needs a 64-bit little-endian Unix: file formats and address ranges assume it");
 
+mod codes;
 pub mod distance;
 pub mod error;
 pub mod ffi;

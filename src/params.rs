@@ -34,6 +34,48 @@ impl Metric {
     }
 }
 
+/// How a query measures distances; what it returns is exact in each case.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Exactness {
+    /// The fastest that keeps recall at a given ef.
+    #[default]
+    Default,
+    /// f32 from the first step to the last.
+    F32,
+    /// The ids and distances of `F32`, by any means proven to give them.
+    Certified,
+    /// Codes guide, f32 decides among what they found.
+    Guided,
+}
+
+impl Exactness {
+    /// From the number C uses.
+    pub fn from_number(number: u32) -> Result<Self> {
+        match number {
+            0 => Ok(Self::Default),
+            1 => Ok(Self::F32),
+            2 => Ok(Self::Certified),
+            3 => Ok(Self::Guided),
+            _ => Err(invalid(format!("exactness {number} is unknown"))),
+        }
+    }
+
+    /// Whether codes alone may guide a query.
+    pub(crate) fn may_be_guided(self) -> bool {
+        matches!(self, Self::Default | Self::Guided)
+    }
+
+    /// The number C uses.
+    pub fn number(self) -> u32 {
+        match self {
+            Self::Default => 0,
+            Self::F32 => 1,
+            Self::Certified => 2,
+            Self::Guided => 3,
+        }
+    }
+}
+
 /// Longest vector, in floats.
 pub(crate) const MAX_DIM: usize = 1_000_000;
 /// Most links an insertion makes; hnswlib 0.8.0 caps at the same number. 2 * M must fit the format's u16 count.

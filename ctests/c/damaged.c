@@ -3,6 +3,7 @@
 #include "load.h"
 
 enum { DIM = 4, COUNT = 16, M = 3 };
+enum { DEFAULT = 0, DEEP = 3 }; /* ways to open */
 
 static hnx_index *tiny(void)
 {
@@ -18,6 +19,13 @@ static hnx_index *tiny(void)
     free(labels);
     return index;
 }
+
+/* The four files as they were saved: a folder that was opened for writing may have been written to. */
+static const char *const PARTS[] = {"directory/header.bin", "directory/data_level0.bin", "directory/length.bin",
+                                    "directory/link_lists.bin"};
+static unsigned char *saved[4];
+static size_t sizes[4];
+static int persisted;
 
 /* Everything one can do with an index. What it answers is not checked beyond the shape: the bytes may lie. */
 static void use(hnx_index *index)
@@ -38,9 +46,20 @@ static void use(hnx_index *index)
     index_add_one(index, rows + DIM, 2);
     index_add_one(index, rows, 4);
     hnx_mark_deleted(index, 3);
+    hnx_unmark_deleted(index, 4);
+    index_add_flags(index, rows + DIM, (const uint64_t[]){2000}, 1, HNX_ADD_REPLACE_DELETED);
     CHECK_OK(hnx_query(index, rows + DIM, 1, 8, &options, labels, distances, &count));
-    if (++used % 50 == 0) /* now and then: it waits for the device */
-        hnx_save(index, "saved", HNX_FORMAT_CHROMA);
+    if (++used % 50 == 0) { /* now and then: it waits for the device */
+        const size_t records = hnx_count(index);
+        hnx_load_options fast = load_options(HNX_METRIC_COSINE, DIM, 0);
+        hnx_index *again = NULL;
+        fast.check = HNX_CHECK_FAST; /* links that were wrong are wrong in the new file */
+        persisted |= hnx_persist_dirty(index, NULL, NULL) == HNX_OK;
+        CHECK_OK(hnx_save(index, "saved", HNX_FORMAT_CHROMA));
+        CHECK_OK(hnx_load("saved", &fast, &again));
+        CHECK(hnx_count(again) == records);
+        hnx_free(again);
+    }
 }
 
 /* Opens in one of the ways; whether it worked. */
@@ -60,6 +79,9 @@ static int try_to_open(const char *path, size_t way)
     if (index != NULL)
         use(index);
     hnx_free(index);
+    for (size_t part = 0; persisted && part < 4; part++)
+        files_write(PARTS[part], saved[part], sizes[part]);
+    persisted = 0;
     return status == HNX_OK;
 }
 
@@ -77,20 +99,22 @@ static void cut(const char *path, const char *opened)
     files_write(path, bytes, size);
     for (size_t way = 0; way < 5; way++)
         CHECK(try_to_open(opened, way));
-    files_write(path, bytes, size); /* a folder opened for writing may have been written to */
     free(bytes);
 }
 
-/* Every bit where the parser decides most, every third elsewhere: 3 and 8 have no common divisor, so all positions
- * in a byte take their turn. */
-static void flip(const char *path, const char *opened, size_t step)
+/* Every bit, each with the default check, with the deep one, and in one of the other ways. */
+static void flip(const char *path, const char *opened)
 {
     size_t size, refused = 0;
     unsigned char *bytes = files_read(path, &size);
-    for (size_t bit = 0; bit < 8 * size; bit += check_pick(61, step)) {
+    for (size_t bit = 0; bit < 8 * size; bit += check_pick(61, 1)) {
         bytes[bit / 8] ^= (unsigned char)(1 << bit % 8);
         files_write(path, bytes, size);
-        refused += !try_to_open(opened, bit / 8 + bit % 8);
+        refused += !try_to_open(opened, DEFAULT);
+        files_write(path, bytes, size);
+        try_to_open(opened, DEEP);
+        files_write(path, bytes, size);
+        try_to_open(opened, bit / 8 + bit % 8);
         bytes[bit / 8] ^= (unsigned char)(1 << bit % 8);
     }
     CHECK(refused > 0 || strstr(path, "length") != NULL);
@@ -121,10 +145,10 @@ static void scribble(const char *path, const char *opened)
     free(copy);
 }
 
-static void all_damages(const char *path, const char *opened, size_t step)
+static void all_damages(const char *path, const char *opened)
 {
     cut(path, opened);
-    flip(path, opened, step);
+    flip(path, opened);
     scribble(path, opened);
 }
 
@@ -137,15 +161,19 @@ int main(void)
     CHECK_OK(hnx_save(index, "chroma", HNX_FORMAT_CHROMA));
     CHECK_OK(hnx_save(index, "directory", HNX_FORMAT_CHROMA_DIRECTORY));
     hnx_free(index);
+    for (size_t part = 0; part < 4; part++)
+        saved[part] = files_read(PARTS[part], &sizes[part]);
     {
         static const char hnswlib[] = "hnswlib", chroma[] = "chroma";
-        all_damages(hnswlib, hnswlib, 1);
-        all_damages(chroma, chroma, 3);
+        all_damages(hnswlib, hnswlib);
+        all_damages(chroma, chroma);
     }
-    all_damages("directory/header.bin", "directory", 1);
-    all_damages("directory/data_level0.bin", "directory", 3);
-    all_damages("directory/length.bin", "directory", 3);
-    all_damages("directory/link_lists.bin", "directory", 3);
+    all_damages("directory/header.bin", "directory");
+    all_damages("directory/data_level0.bin", "directory");
+    all_damages("directory/length.bin", "directory");
+    all_damages("directory/link_lists.bin", "directory");
+    for (size_t part = 0; part < 4; part++)
+        free(saved[part]);
     files_leave(folder);
     return 0;
 }

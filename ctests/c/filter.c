@@ -45,7 +45,7 @@ static size_t nearest(const float *rows, const float *query, const struct asked 
 static hnx_status query(const hnx_index *index, const float *queries, size_t count, struct asked *filter,
                         uint32_t threads, uint64_t *labels, float *distances, size_t *counts)
 {
-    const hnx_filter struct_filter = {sizeof struct_filter, accept, filter};
+    const hnx_filter struct_filter = {sizeof struct_filter, accept, filter, NULL, 0, 0, 0};
     hnx_query_options options = index_ef(EF);
     options.threads = threads;
     options.filter = &struct_filter;
@@ -137,7 +137,7 @@ static void asks_in_turn(const hnx_index *index, const float *queries)
 {
     struct nested nested = {index, 0};
     struct asked plain = {2, 0, 0, 0, {0}};
-    const hnx_filter filter = {sizeof filter, accept_what_is_near, &nested};
+    const hnx_filter filter = {sizeof filter, accept_what_is_near, &nested, NULL, 0, 0, 0};
     hnx_query_options options = index_ef(EF);
     uint64_t expected[K], labels[K];
     options.filter = &filter;

@@ -42,7 +42,7 @@ static int32_t second_call_ends(void *context, uint64_t label)
 static void filters(const hnx_graph *graph, const float *rows, const float *queries)
 {
     int calls = 0;
-    hnx_filter filter = {sizeof filter, odd_labels, &calls};
+    hnx_filter filter = {sizeof filter, odd_labels, &calls, NULL, 0, 0, 0};
     const size_t dim = GRAPH_DIM;
     for (size_t at = 0; at < QUERIES; at++) {
         const float *query = queries + at * GRAPH_DIM;

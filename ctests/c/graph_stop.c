@@ -137,7 +137,7 @@ static int32_t even(void *context, uint64_t label)
 
 static void with_a_filter(const hnx_graph *graph, const float *query, const hnx_graph_memory *memory)
 {
-    const hnx_filter filter = {sizeof filter, even, NULL};
+    const hnx_filter filter = {sizeof filter, even, NULL, NULL, 0, 0, 0};
     struct condition condition = {2, 50, 0, 0, 0, 0, 0, 0, {0}, memory};
     CHECK_OK(search(graph, query, &condition, &filter));
     CHECK(found.count >= 50);

@@ -68,6 +68,8 @@ static void header(const graph_file *file)
         {52, 4, UINT32_MAX}, /* entry point */
         {56, 8, M + 1},
         {56, 8, 0},
+        {56, 8, 1}, /* hnswlib gives such an index infinitely many levels */
+        {56, 8, 40000}, /* a list's number of links has 16 bits */
         {56, 8, UINT64_MAX}, /* links on the upper levels */
         {64, 8, 2 * M + 1},
         {64, 8, 0},
@@ -147,6 +149,46 @@ static void vectors(const graph_file *file)
     }
 }
 
+/* Files that are nearly all hole: what they say of themselves would take hundreds of times the memory of what they are. */
+static void holes(const graph_file *file)
+{
+    const uint64_t many = (uint64_t)1 << 28, all = (uint64_t)1 << 31;
+    const uint64_t counts[] = {many, all - 1};
+    hnx_index *index = load_index("lie", HNX_METRIC_L2, DIM, 0);
+    CHECK_OK(hnx_save(index, "holes", HNX_FORMAT_CHROMA_DIRECTORY));
+    hnx_free(index);
+    for (size_t at = 0; at < 2; at++) {
+        const uint64_t count = counts[at];
+        write_u64(file->bytes, GRAPH_HEADER + STRIDE, 16, 8, count);
+        {
+            unsigned char *bytes;
+            size_t size;
+            bytes = files_read("lie", &size);
+            memcpy(bytes + 8, &count, 8);
+            memset(bytes + 48, 0, 8);
+            files_write("lie", bytes, size);
+            free(bytes);
+        }
+        CHECK(truncate("lie", (off_t)(GRAPH_HEADER + count * (STRIDE + 4))) == 0);
+        refused();
+        {
+            size_t size;
+            unsigned char *bytes = files_read("holes/header.bin", &size);
+            memcpy(bytes + 12, &count, 8);
+            memcpy(bytes + 20, &count, 8);
+            memset(bytes + 52, 0, 8);
+            files_write("holes/header.bin", bytes, size);
+            free(bytes);
+        }
+        CHECK(truncate("holes/data_level0.bin", (off_t)(count * STRIDE)) == 0);
+        CHECK(truncate("holes/link_lists.bin", (off_t)(count * 4 + 100000)) == 0);
+        for (size_t way = 0; way < 3; way++) {
+            const hnx_load_options options = load_options(HNX_METRIC_L2, DIM, WAYS[way]);
+            load_refused(HNX_ERR_CORRUPT, "holes", &options);
+        }
+    }
+}
+
 int main(void)
 {
     char folder[FILES_PATH];
@@ -170,6 +212,8 @@ int main(void)
     levels(&file);
     links(&file);
     vectors(&file);
+    files_write("lie", file.bytes, file.size);
+    holes(&file);
     graph_close(&file);
     files_leave(folder);
     free(rows);

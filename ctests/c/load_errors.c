@@ -88,6 +88,23 @@ static void part_missing(const char *part)
     files_remove("parts");
 }
 
+/* A directory with a pipe where a file should be: an error, and no waiting for somebody who writes to it. */
+static void pipes(void)
+{
+    static const char *const parts[] = {"header.bin", "data_level0.bin", "length.bin", "link_lists.bin"};
+    char path[FILES_PATH];
+    for (size_t at = 0; at < 4; at++) {
+        hnx_index *index = load_index("hnswlib", HNX_METRIC_L2, DIM, 0);
+        CHECK_OK(hnx_save(index, "parts", HNX_FORMAT_CHROMA_DIRECTORY));
+        hnx_free(index);
+        snprintf(path, sizeof path, "parts/%s", parts[at]);
+        files_remove(path);
+        CHECK(mkfifo(path, 0666) == 0);
+        not_ours("parts");
+        files_remove("parts");
+    }
+}
+
 int main(void)
 {
     char folder[FILES_PATH];
@@ -117,6 +134,9 @@ int main(void)
     not_ours("/dev/zero");
     not_ours("directory/header.bin");
     not_ours("directory/data_level0.bin");
+    CHECK(mkfifo("pipe", 0666) == 0); /* nobody will ever write to it */
+    not_ours("pipe");
+    pipes();
     other_version();
     part_missing("header.bin");
     part_missing("data_level0.bin");

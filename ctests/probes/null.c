@@ -71,6 +71,13 @@ static void searching(const hnx_index *index)
     CASE(hnx_get, labels, HNX_ERR_INVALID_ARGUMENT, hnx_get(index, NULL, 1, vector));
     CASE(hnx_get, out_vectors, HNX_ERR_INVALID_ARGUMENT, hnx_get(index, &label, 1, NULL));
     CHECK(vector[0] > 98 && vector[1] > 98);
+    count = 99;
+    CASE(hnx_labels, index, HNX_ERR_INVALID_ARGUMENT, hnx_labels(NULL, HNX_LABELS_ALL, &found, 1, &count));
+    CASE(hnx_labels, out_labels, HNX_ERR_INVALID_ARGUMENT, hnx_labels(index, HNX_LABELS_ALL, NULL, 1, &count));
+    CHECK(count == 99);
+    CASE(hnx_labels, out_count, HNX_ERR_INVALID_ARGUMENT, hnx_labels(index, HNX_LABELS_ALL, &found, 1, NULL));
+    CHECK_OK(hnx_labels(index, HNX_LABELS_ALL, NULL, 0, &count));
+    CHECK(count == 1);
 }
 
 static void writing_files(hnx_index *memory_only)
@@ -84,9 +91,28 @@ static void writing_files(hnx_index *memory_only)
     CHECK(info.generation == 99 && info.records_written == 99 && info.bytes_written == 99);
     CASE(hnx_persist_dirty, options, HNX_OK, hnx_persist_dirty(index, NULL, &info));
     CASE(hnx_persist_dirty, out_info, HNX_OK, hnx_persist_dirty(index, &persist, NULL));
+    CASE(hnx_verify, path, HNX_ERR_INVALID_ARGUMENT, hnx_verify(NULL, NULL));
+    CASE(hnx_verify, out_info, HNX_OK, hnx_verify(options.persist_path, NULL));
     hnx_free(index);
     CASE(hnx_save, index, HNX_ERR_INVALID_ARGUMENT, hnx_save(NULL, "null.file", HNX_FORMAT_HNSWLIB));
     CASE(hnx_save, path, HNX_ERR_INVALID_ARGUMENT, hnx_save(memory_only, NULL, HNX_FORMAT_HNSWLIB));
+}
+
+static void salvaging(void)
+{
+    const hnx_salvage_options options = {sizeof options, HNX_METRIC_L2, 0, 2, 0, 0, 0, 0};
+    hnx_salvage_info info = {0};
+    char place;
+    hnx_index *const before = (hnx_index *)(void *)&place;
+    hnx_index *out = before;
+    info.struct_size = sizeof info;
+    info.kept = 99;
+    CASE(hnx_salvage, path, HNX_ERR_INVALID_ARGUMENT, hnx_salvage(NULL, &options, &out, &info));
+    CASE(hnx_salvage, options, HNX_ERR_INVALID_ARGUMENT, hnx_salvage("null.directory", NULL, &out, &info));
+    CASE(hnx_salvage, out_index, HNX_ERR_INVALID_ARGUMENT, hnx_salvage("null.directory", &options, NULL, &info));
+    CHECK(out == before && info.kept == 99);
+    CASE(hnx_salvage, out_info, HNX_OK, hnx_salvage("null.directory", &options, &out, NULL));
+    hnx_free(out);
 }
 
 static void asking(const hnx_index *index)
@@ -286,6 +312,7 @@ int main(void)
     writing(index);
     searching(index);
     writing_files(index);
+    salvaging();
     asking(index);
     measuring();
     graphs();

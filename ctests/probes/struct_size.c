@@ -53,6 +53,15 @@ static hnx_status load_and_free(const hnx_load_options *options)
     return status;
 }
 
+static hnx_status salvage_and_free(const hnx_salvage_options *options, hnx_salvage_info *info)
+{
+    hnx_index *index = NULL;
+    const hnx_status status = hnx_salvage("struct_size.file", options, &index, info);
+    CHECK((status == HNX_OK) == (index != NULL));
+    hnx_free(index);
+    return status;
+}
+
 static void options_structs(hnx_index *index)
 {
     const float vector[2] = {1, 2};
@@ -63,6 +72,7 @@ static void options_structs(hnx_index *index)
     const hnx_add_options add = {sizeof add, 1, 0};
     const hnx_query_options query = index_ef(0);
     const hnx_persist_options persist = {sizeof persist, 0, 0};
+    const hnx_salvage_options salvage = {sizeof salvage, HNX_METRIC_L2, 0, 2, 0, 0, 0, 0};
 
     SIZES(hnx_options, init, offsetof(hnx_options, max_elements), init_and_free(options));
     SIZES(hnx_add_options, add, offsetof(hnx_add_options, threads), hnx_add(index, vector, &label, 1, options, NULL));
@@ -71,6 +81,7 @@ static void options_structs(hnx_index *index)
     SIZES(hnx_persist_options, persist, offsetof(hnx_persist_options, flags), hnx_persist_dirty(index, options, NULL));
     CHECK_OK(hnx_save(index, "struct_size.file", HNX_FORMAT_HNSWLIB));
     SIZES(hnx_load_options, load, offsetof(hnx_load_options, max_elements), load_and_free(options));
+    SIZES(hnx_salvage_options, salvage, offsetof(hnx_salvage_options, m), salvage_and_free(options, NULL));
 
     /* A size that ends before dim leaves dim 0, which is no default. */
     {
@@ -151,7 +162,7 @@ static void graph_structs(const hnx_index *index)
 {
     const float vector[2] = {1, 2};
     char header_bytes[100], records[200], lengths[16], lists[100];
-    const hnx_filter filter = {sizeof filter, accept_all, NULL};
+    const hnx_filter filter = {sizeof filter, accept_all, NULL, NULL, 0, 0, 0};
     hnx_stop stop = {sizeof stop, NULL, add_or_remove, add_or_remove, no, no, keep};
     const hnx_graph_options init = graph_options();
     const hnx_graph_header header = {sizeof header, 4, 0, 10, 0.5, 0, 0};
@@ -177,7 +188,7 @@ static void graph_structs(const hnx_index *index)
     stop.struct_size = offsetof(hnx_stop, should_remove);
     CHECK_STATUS(HNX_ERR_INVALID_ARGUMENT, stopped(graph, &stop));
     {
-        const hnx_filter empty = {sizeof empty, NULL, NULL};
+        const hnx_filter empty = {sizeof empty, NULL, NULL, NULL, 0, 0, 0};
         CHECK_STATUS(HNX_ERR_INVALID_ARGUMENT, filtered(index, &empty));
     }
 
@@ -252,6 +263,11 @@ int main(void)
     OUT_SIZES(hnx_persist_info, offsetof(hnx_persist_info, records_written), hnx_persist_dirty(index, NULL, out));
     graph_structs(index);
     graph_out_structs();
+    OUT_SIZES(hnx_verify_info, offsetof(hnx_verify_info, damaged), hnx_verify("struct_size.directory", out));
+    {
+        const hnx_salvage_options salvage = {sizeof salvage, HNX_METRIC_L2, 0, 2, 0, 0, 0, 0};
+        OUT_SIZES(hnx_salvage_info, offsetof(hnx_salvage_info, unwritten), salvage_and_free(&salvage, out));
+    }
     hnx_free(index);
     return 0;
 }

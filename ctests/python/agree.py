@@ -1,6 +1,7 @@
 """Do two indexes hold the same and find the same? Each is an hnx.Index or an originals.PackageIndex."""
 import numpy as np
 import formats
+import hnx
 
 
 def results(first, second, queries, k=10, ef=60, what='', metric='l2'):
@@ -9,8 +10,9 @@ def results(first, second, queries, k=10, ef=60, what='', metric='l2'):
     The two may round a distance differently, so almost equal distances may change places, and at the rim of the
     candidate list one may be in and the other out: one row in two hundred may then differ in one place.
     """
-    i, d, c = first.query(queries, k, ef)
-    j, e, f = second.query(queries, k, ef)
+    def ask(index):
+        return index.query(queries, k, ef, **({'exactness': 1} if isinstance(index, hnx.Index) else {}))
+    (i, d, c), (j, e, f) = ask(first), ask(second)
     assert np.array_equal(c, f), f'{what}: counts {c[:5]} != {f[:5]}'
     room = 1e-5 * np.maximum(np.abs(d), np.abs(e)) + (1e-6 * k if metric == 'l2' else 2e-5)
     off = np.abs(d - e) > room

@@ -12,6 +12,8 @@ CHECK_DEFAULT, CHECK_FAST, CHECK_DEEP = 0, 1, 2
 ADD_REPLACE_DELETED, ADD_INSERT_ONLY, ADD_UPDATE_ONLY = 1, 2, 4
 FORMAT_HNSWLIB, FORMAT_CHROMA, FORMAT_CHROMA_DIRECTORY = 0, 1, 2
 NO_LABEL = 2**64 - 1
+SALVAGE_BEYOND_COUNT = 8
+DAMAGE_HEADER, DAMAGE_RECORDS, DAMAGE_LENGTHS, DAMAGE_LISTS = 1, 2, 4, 8
 
 
 class Sized(C.Structure):
@@ -50,12 +52,28 @@ class PersistInfo(Sized):
                 ('bytes_written', C.c_uint64)]
 
 
+class VerifyInfo(Sized):
+    _fields_ = [('struct_size', C.c_size_t), ('records', C.c_uint64), ('checked', C.c_uint64), ('damaged', C.c_uint64),
+                ('first_record', C.c_uint64), ('first_offset', C.c_uint64), ('first_file', C.c_char_p)]
+
+
+class SalvageOptions(Sized):
+    _fields_ = [('struct_size', C.c_size_t), ('metric', C.c_uint32), ('flags', C.c_uint32), ('dim', C.c_size_t),
+                ('m', C.c_size_t), ('ef_construction', C.c_size_t), ('threads', C.c_uint32), ('reserved', C.c_uint32)]
+
+
+class SalvageInfo(Sized):
+    _fields_ = [('struct_size', C.c_size_t), ('damage', C.c_uint32), ('reserved', C.c_uint32),
+                *((name, C.c_uint64) for name in ('stated', 'records', 'kept', 'deleted', 'missing', 'unwritten', 'unreadable',
+                                                  'not_finite', 'implausible', 'duplicates', 'lengths_lost'))]
+
+
 class Stats(Sized):
     _fields_ = [('struct_size', C.c_size_t), ('metric', C.c_uint32), ('flags', C.c_uint32), ('dim', C.c_size_t),
                 ('count', C.c_size_t), ('deleted', C.c_size_t), ('capacity', C.c_size_t), ('m', C.c_size_t),
                 ('ef_construction', C.c_size_t), ('ef', C.c_size_t), ('max_level', C.c_int32),
                 ('exactness', C.c_uint32), ('record_bytes', C.c_uint64), ('other_bytes', C.c_uint64),
-                ('dirty_records', C.c_uint64)]
+                ('dirty_records', C.c_uint64), ('code_bytes', C.c_uint64)]
 
 
 class Error(RuntimeError):
@@ -77,12 +95,14 @@ def lib():
         declarations = {
             'init': (C.c_int32, [P(Options), P(V)]),
             'load': (C.c_int32, [STR, P(LoadOptions), P(V)]),
+            'salvage': (C.c_int32, [STR, P(SalvageOptions), P(V), P(SalvageInfo)]),
             'free': (None, [V]),
             'add': (C.c_int32, [V, F, P(U64), S, P(AddOptions), P(C.c_int32)]),
             'query': (C.c_int32, [V, F, S, S, P(QueryOptions), P(U64), F, P(S)]),
             'mark_deleted': (C.c_int32, [V, U64]),
             'unmark_deleted': (C.c_int32, [V, U64]),
             'persist_dirty': (C.c_int32, [V, P(PersistOptions), P(PersistInfo)]),
+            'verify': (C.c_int32, [STR, P(VerifyInfo)]),
             'save': (C.c_int32, [V, STR, C.c_uint32]),
             'get': (C.c_int32, [V, P(U64), S, F]),
             'resize': (C.c_int32, [V, S]),
@@ -110,6 +130,15 @@ def cpu_name():
 
 def version():
     return lib().hnx_version().decode()
+
+
+def verify(path):
+    """What the checksums of a directory say; raises nothing for damage."""
+    info = VerifyInfo()
+    status = lib().hnx_verify(os.fsencode(path), C.byref(info))
+    if not info.first_file:
+        _check(status)
+    return info
 
 
 def _check(status):
@@ -153,6 +182,14 @@ class Index:
         options = LoadOptions(metric=METRIC[metric], flags=flags, dim=dim, max_elements=max_elements, check=check)
         _check(lib().hnx_load(os.fsencode(path), C.byref(options), C.byref(handle)))
         return cls(handle)
+
+    @classmethod
+    def salvage(cls, path, metric, dim, beyond_count=False):
+        """The index, and what was kept and dropped."""
+        handle, info = C.c_void_p(), SalvageInfo()
+        options = SalvageOptions(metric=METRIC[metric], flags=SALVAGE_BEYOND_COUNT if beyond_count else 0, dim=dim)
+        _check(lib().hnx_salvage(os.fsencode(path), C.byref(options), C.byref(handle), C.byref(info)))
+        return cls(handle), info
 
     def close(self):
         lib().hnx_free(self._handle)

@@ -56,6 +56,12 @@ impl Level {
         })
     }
 
+    /// Whether [`Level::Avx512`] comes with VNNI.
+    #[cfg(target_arch = "x86_64")]
+    pub(crate) fn has_vnni() -> bool {
+        is_x86_feature_detected!("avx512vnni")
+    }
+
     fn named(name: &str) -> Option<Self> {
         match name {
             "scalar" => Some(Self::Scalar),

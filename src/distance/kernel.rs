@@ -134,6 +134,12 @@ impl<'a> Ruler<'a> {
         Self { dim: 0, farthest, host: Some(measure), cancelled: Cell::new(false) }
     }
 
+    /// Values per vector.
+    #[inline(always)]
+    pub(crate) fn dim(&self) -> usize {
+        self.dim
+    }
+
     /// The key of the largest finite distance.
     #[inline(always)]
     pub(crate) fn farthest(&self) -> i64 {

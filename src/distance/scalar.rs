@@ -38,13 +38,11 @@ impl<const IP: bool> Scalar<IP> {
 impl<const IP: bool> Rows for Scalar<IP> {
     #[inline(always)]
     unsafe fn one(q: *const f32, row: *const f32, dim: usize) -> f32 {
-        // SAFETY: the caller's promise.
-        let (q, row) = unsafe { (std::slice::from_raw_parts(q, dim), std::slice::from_raw_parts(row, dim)) };
         let mut acc = [0.0f32; LANES];
-        for (q, r) in q.chunks(LANES).zip(row.chunks(LANES)) {
-            for (acc, (q, r)) in acc.iter_mut().zip(q.iter().zip(r)) {
-                Self::step(acc, *q, *r);
-            }
+        for at in 0..dim {
+            // SAFETY: the caller's promise; any address will do.
+            let (q, row) = unsafe { (q.add(at).read_unaligned(), row.add(at).read_unaligned()) };
+            Self::step(&mut acc[at % LANES], q, row);
         }
         finish::<IP>(tree(acc))
     }

@@ -11,7 +11,7 @@ use super::graph_types::{
 };
 use super::types::{
     hnx_add_options, hnx_load_options, hnx_options, hnx_persist_info, hnx_persist_options, hnx_query_options,
-    hnx_stats_info,
+    hnx_salvage_info, hnx_salvage_options, hnx_stats_info, hnx_verify_info,
 };
 use crate::error::{invalid, Error, Result};
 
@@ -34,6 +34,12 @@ unsafe impl Sized_ for hnx_persist_options {}
 unsafe impl Sized_ for hnx_persist_info {}
 // SAFETY: as above.
 unsafe impl Sized_ for hnx_stats_info {}
+// SAFETY: as above.
+unsafe impl Sized_ for hnx_verify_info {}
+// SAFETY: as above.
+unsafe impl Sized_ for hnx_salvage_options {}
+// SAFETY: as above.
+unsafe impl Sized_ for hnx_salvage_info {}
 // SAFETY: as above; a callback is an Option, for which zero is None. Other bits come from a caller who says they are a
 // function.
 unsafe impl Sized_ for hnx_filter {}
@@ -108,6 +114,9 @@ pub(super) fn product(a: usize, b: usize, what: &str) -> Result<usize> {
 fn check<T>(pointer: *const T, len: usize, name: &str) -> Result<()> {
     if pointer.is_null() && len != 0 {
         return Err(invalid(format!("{name} is NULL")));
+    }
+    if len > isize::MAX as usize / size_of::<T>() {
+        return Err(invalid(format!("{name} cannot have {len} items")));
     }
     if !pointer.is_aligned() {
         return Err(invalid(format!("{name} is not aligned to {} bytes", align_of::<T>())));

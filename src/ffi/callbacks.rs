@@ -8,6 +8,7 @@ use std::mem::size_of;
 
 use super::args;
 use crate::error::{cancelled, invalid, Result};
+use crate::search::filter::LabelSet;
 use crate::search::scratch::Found;
 use crate::search::until::Stop;
 
@@ -37,17 +38,33 @@ pub type hnx_emit_fn = Option<unsafe extern "C" fn(context: *mut c_void, hits: *
 #[allow(non_camel_case_types, reason = "the C name")]
 pub type hnx_draw_fn = Option<unsafe extern "C" fn(context: *mut c_void) -> f32>;
 
-/// Which labels a query may find; for hnx_query_options.filter and hnx_graph_query.filter.
+/// hnx_filter.flags: only the labels listed may be found.
+pub const HNX_FILTER_ONLY: u32 = 1;
+/// hnx_filter.flags: all labels but those listed may be found.
+pub const HNX_FILTER_EXCEPT: u32 = 2;
+
+/// Which labels a query may find; for hnx_query_options.filter and hnx_graph_query.filter. By a function, by a list of
+/// labels, which spares a host a call per record, or by both: a label must pass both then. Cost: the fewer records pass,
+/// the farther a search walks, at worst past every record; a list is brought into a table by each call, so ask for many
+/// queries at once.
 #[repr(C)]
 #[derive(Clone, Copy)]
 #[allow(non_camel_case_types, reason = "the C name")]
 pub struct hnx_filter {
     /// sizeof(hnx_filter).
     pub struct_size: usize,
-    /// Asked about live records only.
+    /// Asked about live records only. NULL when labels alone decide.
     pub accept: hnx_accept_fn,
     /// Passed to accept.
     pub context: *mut c_void,
+    /// label_count labels in any order, read when the call begins; they may repeat and need not exist.
+    pub labels: *const u64,
+    /// Number of labels.
+    pub label_count: usize,
+    /// 0: labels and label_count are not used. Else HNX_FILTER_ONLY or HNX_FILTER_EXCEPT.
+    pub flags: u32,
+    /// 0.
+    pub reserved: u32,
 }
 
 /// A found record.
@@ -94,32 +111,51 @@ fn answer(number: i32) -> Option<bool> {
     (number >= 0).then_some(number > 0)
 }
 
-/// A filter whose function is there.
-pub(super) struct HostFilter(hnx_filter);
+/// A filter that decides by something.
+pub(super) struct HostFilter {
+    filter: hnx_filter,
+    listed: Option<LabelSet>,
+}
 
 impl HostFilter {
-    /// Asks the host about a label.
+    /// Whether a label may be found; None ends the search.
     pub(super) fn accepts(&self, label: u64) -> Option<bool> {
-        // SAFETY: `filter_of` was promised that the function may be called.
-        answer(unsafe { self.0.accept?(self.0.context, label) })
+        if let Some(listed) = &self.listed {
+            if listed.contains(label) != (self.filter.flags == HNX_FILTER_ONLY) {
+                return Some(false);
+            }
+        }
+        match self.filter.accept {
+            // SAFETY: `filter_of` was promised that the function may be called.
+            Some(accept) => answer(unsafe { accept(self.filter.context, label) }),
+            None => Some(true),
+        }
     }
 }
 
 /// The host's filter; None for NULL.
 ///
 /// # Safety
-/// `filter` is NULL or readable for its struct_size; its function may be called with its context as long as the result
-/// is used.
+/// `filter` is NULL or readable for its struct_size, its labels for their number; its function may be called with its
+/// context as long as the result is used.
 pub(super) unsafe fn filter_of(filter: *const hnx_filter) -> Result<Option<HostFilter>> {
     if filter.is_null() {
         return Ok(None);
     }
     // SAFETY: the caller's promise.
     let filter = unsafe { args::options(filter, "filter")? };
-    match filter.accept {
-        Some(_) => Ok(Some(HostFilter(filter))),
-        None => Err(invalid("filter->accept is NULL")),
-    }
+    let listed = match filter.flags {
+        0 if filter.accept.is_none() => return Err(invalid("filter->accept is NULL, and filter->flags is 0")),
+        0 => None,
+        HNX_FILTER_ONLY | HNX_FILTER_EXCEPT => {
+            let count = args::product(filter.label_count, 1, "filter->label_count")?;
+            // SAFETY: the caller's promise.
+            let labels = unsafe { args::slice(filter.labels, count, "filter->labels")? };
+            Some(LabelSet::new(labels)?)
+        }
+        flags => return Err(invalid(format!("filter->flags is {flags}: HNX_FILTER_ONLY or HNX_FILTER_EXCEPT"))),
+    };
+    Ok(Some(HostFilter { filter, listed }))
 }
 
 /// A stop condition whose functions are all there.

@@ -99,8 +99,8 @@ pub unsafe extern "C" fn hnx_graph_load(
     })
 }
 
-/// Makes path the directory of the graph, with what it holds now, in place of an index that may be there.
-/// Errors: HNX_ERR_IO. Threads: any thread, any time; changes wait while it writes.
+/// Makes path the directory of the graph, with what it holds now, in place of an index that may be there: after a crash
+/// one of the two is. Errors: HNX_ERR_IO, HNX_ERR_LOCKED. Threads: any thread, any time; changes wait while it writes.
 ///
 /// # Safety
 /// As for hnx_graph_save().
@@ -117,7 +117,9 @@ pub unsafe extern "C" fn hnx_graph_create_directory(
     })
 }
 
-/// Writes what changed since the last call to the directory of the graph; see hnx_persist_dirty().
+/// Writes what changed since the last call to the directory of the graph: as safe as hnx_persist_dirty(), with the same
+/// errors. A graph whose directory another handle held when it was opened takes hold of it with its first persist.
+/// Threads: any thread, any time; changes wait while it copies.
 ///
 /// # Safety
 /// graph is NULL or a live handle; header is NULL or readable for its struct_size.
@@ -154,7 +156,7 @@ pub unsafe extern "C" fn hnx_graph_mark_dirty(graph: *mut hnx_graph, id: u32) ->
     guard(graph, || {
         // SAFETY: the caller's promise.
         let bare = &unsafe { handle::get(graph) }?.bare;
-        bare.core().store().dirty().mark(bare.slot(id)?);
+        bare.core().store().dirty().mark_whole(bare.slot(id)?);
         Ok(())
     })
 }

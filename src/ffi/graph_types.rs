@@ -43,15 +43,15 @@ pub struct hnx_graph_options {
     pub max_elements: usize,
     /// Links a record makes when it is added, 2 to 10,000. Not used by hnx_graph_load(): the file says.
     pub m: usize,
-    /// With HNX_DISTANCE_CALLBACK.
+    /// NULL without HNX_DISTANCE_CALLBACK. Called until hnx_graph_free().
     pub measure: hnx_measure_fn,
     /// With HNX_DISTANCE_CALLBACK: key of the largest finite distance.
     pub max_key: i64,
     /// NULL, or a lock-free atomic size_t of the host's, which is the number of records from now on. The host may write
     /// it while nothing else runs; it must stay until hnx_graph_free().
     pub count: *mut c_void,
-    /// NULL, or 8 bytes of the host's on an address divisible by 8, likewise: an int32_t, the highest level (-1: empty),
-    /// and a uint32_t, the id of the entry point.
+    /// NULL, or 8 bytes of the host's on an address divisible by 8, likewise until hnx_graph_free(): an int32_t, the
+    /// highest level (-1: empty), and a uint32_t, the id of the entry point.
     pub entry: *mut c_void,
 }
 

@@ -7,7 +7,7 @@ use super::guard::guard;
 use super::handle::{self, hnx_index};
 use super::last_error;
 use super::status::hnx_status;
-use super::types::{hnx_stats_info, HNX_ALLOW_REPLACE_DELETED, HNX_EXACTNESS_F32, HNX_LOAD_MMAP, HNX_LOAD_READ_ONLY};
+use super::types::{hnx_stats_info, HNX_ALLOW_REPLACE_DELETED, HNX_LOAD_MMAP, HNX_LOAD_READ_ONLY};
 use crate::error::invalid;
 use crate::index::Index;
 
@@ -133,9 +133,10 @@ pub(super) fn stats_of(index: &Index) -> hnx_stats_info {
         ef_construction: s.ef_construction,
         ef: s.ef,
         max_level: s.max_level,
-        exactness: HNX_EXACTNESS_F32,
+        exactness: s.exactness.number(),
         record_bytes: s.record_bytes,
         other_bytes: s.other_bytes,
         dirty_records: s.dirty_records,
+        code_bytes: s.code_bytes,
     }
 }

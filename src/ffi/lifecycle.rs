@@ -16,8 +16,9 @@ use crate::persist::{self, Check, LoadParams};
 ///
 /// options: what to build; options->struct_size and options->dim must be set.
 /// out_index: receives the handle, which hnx_free() gives back; untouched on failure.
-/// Errors: HNX_ERR_INVALID_ARGUMENT for a value out of range (the text names it), or a persist_path that holds an
-/// index already; HNX_ERR_UNSUPPORTED for an option this library is too old for; HNX_ERR_OUT_OF_MEMORY; HNX_ERR_IO.
+/// Errors: HNX_ERR_INVALID_ARGUMENT for a value out of range (the text names it), or a persist_path that holds an index
+/// already (what a crash has left of an hnx_init() that did not return is none); HNX_ERR_LOCKED; HNX_ERR_UNSUPPORTED
+/// for an option this library is too old for; HNX_ERR_OUT_OF_MEMORY; HNX_ERR_IO.
 /// Threads: any thread, any time.
 ///
 /// # Safety
@@ -50,13 +51,18 @@ pub unsafe extern "C" fn hnx_init(options: *const hnx_options, out_index: *mut *
 }
 
 /// Opens an index from a file of hnswlib's or chroma-hnswlib's saveIndex(), or from a directory of chroma-hnswlib's;
-/// which one it is is found out. An index opened from a directory persists there, unless it is read-only.
+/// which one it is is found out. An index opened from a directory persists there, unless it is read-only. A directory
+/// that a crash has left half-applied is finished first; a read-only load reads it as it will be and writes nothing.
+/// From then on no other process may persist there until hnx_free(); of two handles of one process the first holds the
+/// directory.
 ///
 /// path: bytes of a path, NUL at the end. options: metric and dim must be set.
 /// out_index: receives the handle; untouched on failure. ef is 10 after loading, as with hnswlib: hnx_set_ef().
 /// Errors: HNX_ERR_NOT_FOUND when there is nothing at path; HNX_ERR_IO; HNX_ERR_CORRUPT when the bytes contradict
-/// themselves or the dim; HNX_ERR_VERSION for another persistence version; HNX_ERR_INVALID_ARGUMENT;
-/// HNX_ERR_UNSUPPORTED; HNX_ERR_OUT_OF_MEMORY. Threads: any thread, any time.
+/// themselves or the dim, or, in a copy of a directory and with HNX_CHECK_DEEP, differ from their checksums;
+/// HNX_ERR_VERSION for another persistence version; HNX_ERR_LOCKED when another process holds the directory (the text
+/// names it; HNX_LOAD_READ_ONLY opens it all the same), or does not leave it within five seconds;
+/// HNX_ERR_INVALID_ARGUMENT; HNX_ERR_UNSUPPORTED; HNX_ERR_OUT_OF_MEMORY. Threads: any thread, any time.
 ///
 /// # Safety
 /// path is NULL or a string that ends in NUL; options is NULL or readable for options->struct_size bytes; out_index

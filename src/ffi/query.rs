@@ -5,8 +5,9 @@ use super::callbacks::filter_of;
 use super::guard::guard;
 use super::handle::{self, hnx_index};
 use super::status::hnx_status;
-use super::types::{hnx_query_options, HNX_EXACTNESS_GUIDED};
+use super::types::{hnx_query_options, HNX_LABELS_ALL, HNX_LABELS_DELETED, HNX_LABELS_LIVE};
 use crate::error::invalid;
+use crate::params::Exactness;
 use crate::search::filter::Accept;
 
 /// Finds the k nearest live vectors of each query.
@@ -52,15 +53,13 @@ pub unsafe extern "C" fn hnx_query(
         if k == 0 {
             return Err(invalid("k is 0"));
         }
-        if options.exactness > HNX_EXACTNESS_GUIDED {
-            return Err(invalid(format!("exactness {} is unknown", options.exactness)));
-        }
+        let exactness = Exactness::from_number(options.exactness)?;
         // SAFETY: the caller's promise about the filter, for this call.
         let filter = unsafe { filter_of(options.filter.cast())? };
         let accepts = |label| filter.as_ref()?.accepts(label);
         let accept: Option<&Accept<'_>> = if filter.is_some() { Some(&accepts) } else { None };
         let (ef, threads) = (options.ef, options.threads as usize);
-        core.query(queries, k, ef, threads, accept, out_labels, out_distances, out_counts)
+        core.query(queries, k, ef, threads, exactness, accept, out_labels, out_distances, out_counts)
     })
 }
 
@@ -87,5 +86,38 @@ pub unsafe extern "C" fn hnx_get(
             (core, args::slice(labels, count, "labels")?, args::slice_mut(out_vectors, floats, "out_vectors")?)
         };
         core.get(labels, out)
+    })
+}
+
+/// Lists labels: HNX_LABELS_LIVE, _DELETED or _ALL, in the order in which their records were first used. Writes the
+/// first capacity of them to out_labels, and to out_count how many there are: more than capacity when out_labels was
+/// too short (hnx_count() labels suffice while nobody adds). Labels that come or go meanwhile may be listed or not.
+/// Errors: HNX_ERR_INVALID_ARGUMENT, HNX_ERR_OUT_OF_MEMORY. Threads: any thread, any time. Cost: reads every record.
+///
+/// # Safety
+/// index is NULL or a live handle; out_labels is writable for capacity labels, NULL when capacity is 0; out_count is
+/// NULL or writable.
+#[no_mangle]
+pub unsafe extern "C" fn hnx_labels(
+    index: *const hnx_index,
+    which: u32,
+    out_labels: *mut u64,
+    capacity: usize,
+    out_count: *mut usize,
+) -> hnx_status {
+    guard(index, || {
+        // SAFETY: the caller's promise about handle, array and count.
+        let (core, out_labels, out_count) = unsafe {
+            let out_labels = args::slice_mut(out_labels, capacity, "out_labels")?;
+            (handle::get(index)?, out_labels, args::Out::new(out_count, "out_count")?)
+        };
+        let wanted = match which {
+            HNX_LABELS_LIVE => |deleted: bool| !deleted,
+            HNX_LABELS_DELETED => |deleted| deleted,
+            HNX_LABELS_ALL => |_| true,
+            _ => return Err(invalid(format!("which is {which}: HNX_LABELS_LIVE, _DELETED or _ALL"))),
+        };
+        out_count.set(core.list_labels(wanted, out_labels)?);
+        Ok(())
     })
 }

@@ -44,7 +44,9 @@ pub enum hnx_status {
     HNX_ERR_INTERNAL = -15,
     /// HNX_ADD_INSERT_ONLY met a label that exists.
     HNX_ERR_EXISTS = -16,
-    // last: -16
+    /// Another program, one that takes no lock, has written the directory since it was opened or persisted to.
+    HNX_ERR_CONFLICT = -17,
+    // last: -17
 }
 
 impl From<&Error> for hnx_status {
@@ -64,6 +66,8 @@ impl From<&Error> for hnx_status {
             Error::Exists(_) => Self::HNX_ERR_EXISTS,
             Error::Cancelled(_) => Self::HNX_ERR_CANCELLED,
             Error::Poisoned(_) => Self::HNX_ERR_POISONED,
+            Error::Locked(_) => Self::HNX_ERR_LOCKED,
+            Error::Conflict(_) => Self::HNX_ERR_CONFLICT,
         }
     }
 }
@@ -90,6 +94,7 @@ pub extern "C" fn hnx_status_name(status: i32) -> *const c_char {
         -14 => c"HNX_ERR_POISONED",
         -15 => c"HNX_ERR_INTERNAL",
         -16 => c"HNX_ERR_EXISTS",
+        -17 => c"HNX_ERR_CONFLICT",
         _ => c"unknown status",
     };
     name.as_ptr()

@@ -13,16 +13,19 @@ pub const HNX_METRIC_COSINE: u32 = 2;
 pub const HNX_ALLOW_REPLACE_DELETED: u32 = 1;
 /// hnx_load_options.flags: map the file instead of reading it. Opening touches the header and the link lists only;
 /// what is written goes to private copies of pages. A file that another program truncates while it is mapped kills
-/// the process with SIGBUS: map only files that nobody shortens.
+/// the process with SIGBUS: map only files that nobody shortens. A directory is mapped by
+/// its writer, or while there is none, which cannot persist meanwhile then; beside a writer it is copied.
 pub const HNX_LOAD_MMAP: u32 = 2;
 /// hnx_load_options.flags: every call that would change the index returns HNX_ERR_READ_ONLY.
 pub const HNX_LOAD_READ_ONLY: u32 = 4;
 
-/// hnx_load_options.check: as HNX_CHECK_FAST for a mapped index; else also every link of every record.
+/// hnx_load_options.check: as HNX_CHECK_FAST for a mapped index; else also every link of every record, and in a copy of
+/// a directory the checksums of hnx_verify().
 pub const HNX_CHECK_DEFAULT: u32 = 0;
 /// Header, sizes, levels and entry point. Every later operation is memory-safe all the same.
 pub const HNX_CHECK_FAST: u32 = 1;
-/// Everything, vectors included: values must be finite.
+/// Everything, vectors included: values must be finite, and a directory must fit the checksums that libhnx has written
+/// beside it: see hnx_verify().
 pub const HNX_CHECK_DEEP: u32 = 2;
 
 /// hnx_add_options.flags: put a new label into the place of a deleted one, if there is one. A label that exists is
@@ -34,15 +37,25 @@ pub const HNX_ADD_INSERT_ONLY: u32 = 2;
 /// deleted exists.
 pub const HNX_ADD_UPDATE_ONLY: u32 = 4;
 
-/// The fastest mode that keeps recall at a given ef no lower than hnswlib's.
+/// The fastest mode that keeps recall at a given ef at hnswlib's: HNX_EXACTNESS_GUIDED on an index of 1,000 records or
+/// more, else, and on an index that was opened with HNX_LOAD_MMAP and not changed since, HNX_EXACTNESS_F32.
 pub const HNX_EXACTNESS_DEFAULT: u32 = 0;
 /// Traversal on the stored f32 vectors, as hnswlib does it.
 pub const HNX_EXACTNESS_F32: u32 = 1;
-/// The ids and distances of HNX_EXACTNESS_F32, reached by any means that are proven to give them.
+/// The ids and distances of HNX_EXACTNESS_F32, reached by any means that are proven to give them. Today these are codes
+/// where they are the vectors themselves (squared L2 of integers from 0 to 255, in up to 258 dimensions), f32 elsewhere.
 pub const HNX_EXACTNESS_CERTIFIED: u32 = 2;
-/// Distances are exact, ids may differ from HNX_EXACTNESS_F32 at the level of recall noise.
+/// Codes of a byte per float guide the search, f32 decides between the best that it found: distances are exact, ids may
+/// differ from HNX_EXACTNESS_F32 at the level of recall noise. Without codes (hnx_stats_info.code_bytes 0) f32 from the
+/// first step on.
 pub const HNX_EXACTNESS_GUIDED: u32 = 3;
 
+/// hnx_labels(): labels that are not deleted.
+pub const HNX_LABELS_LIVE: u32 = 0;
+/// hnx_labels(): deleted labels.
+pub const HNX_LABELS_DELETED: u32 = 1;
+/// hnx_labels(): both.
+pub const HNX_LABELS_ALL: u32 = 2;
 /// nmslib hnswlib's saveIndex() file.
 pub const HNX_FORMAT_HNSWLIB: u32 = 0;
 /// chroma-hnswlib's saveIndex() file, which also holds the vectors' lengths.
@@ -125,8 +138,7 @@ pub struct hnx_query_options {
     pub threads: u32,
     /// HNX_EXACTNESS_DEFAULT, _F32, _CERTIFIED or _GUIDED.
     pub exactness: u32,
-    /// NULL, or a struct hnx_filter: which labels may be found. It is asked on the calling thread, which then searches
-    /// alone.
+    /// NULL, or a struct hnx_filter: which labels may be found. The calling thread searches alone then.
     pub filter: *const c_void,
 }
 
@@ -154,8 +166,100 @@ pub struct hnx_persist_info {
     pub generation: u64,
     /// Records written.
     pub records_written: u64,
-    /// Bytes handed to the operating system.
+    /// Bytes handed to the operating system, those of the journal included.
     pub bytes_written: u64,
+}
+
+/// What hnx_verify() found.
+#[repr(C)]
+#[derive(Clone, Copy)]
+#[allow(non_camel_case_types, reason = "the C name")]
+pub struct hnx_verify_info {
+    /// sizeof(hnx_verify_info), set by the caller.
+    pub struct_size: usize,
+    /// Records there are.
+    pub records: u64,
+    /// Records that have checksums; the others were last written by another program.
+    pub checked: u64,
+    /// Records that differ from their checksums.
+    pub damaged: u64,
+    /// Of the first damage: the record, and where its damaged part begins in the file.
+    pub first_record: u64,
+    /// Bytes from the start of the file.
+    pub first_offset: u64,
+    /// The file's name, such as "link_lists.bin"; static. NULL: there is no damage.
+    pub first_file: *const c_char,
+}
+
+/// hnx_salvage_options.flags: keep also what looks like a record behind the number that the header states: for a header
+/// that is older than the records. Records that were never part of the index can come along.
+pub const HNX_SALVAGE_BEYOND_COUNT: u32 = 8;
+
+/// hnx_salvage_info.damage: the header is missing, of an unknown version, or contradicted by itself or the records.
+pub const HNX_DAMAGE_HEADER: u32 = 1;
+/// hnx_salvage_info.damage: records are missing or were dropped, duplicates aside.
+pub const HNX_DAMAGE_RECORDS: u32 = 2;
+/// hnx_salvage_info.damage: lengths of cosine vectors are missing or are none.
+pub const HNX_DAMAGE_LENGTHS: u32 = 4;
+/// hnx_salvage_info.damage: the lists of the upper levels are missing, or their sizes lead nowhere.
+pub const HNX_DAMAGE_LISTS: u32 = 8;
+
+/// How hnx_salvage() salvages. Set struct_size, metric and dim, zero the rest.
+#[repr(C)]
+#[derive(Clone, Copy)]
+#[allow(non_camel_case_types, reason = "the C name")]
+pub struct hnx_salvage_options {
+    /// sizeof(hnx_salvage_options).
+    pub struct_size: usize,
+    /// HNX_METRIC_L2, _IP or _COSINE.
+    pub metric: u32,
+    /// HNX_ALLOW_REPLACE_DELETED (for the new index), HNX_SALVAGE_BEYOND_COUNT.
+    pub flags: u32,
+    /// Floats per vector.
+    pub dim: usize,
+    /// m of the damaged index and of the new one. 0: found out, from the header or from the records.
+    pub m: usize,
+    /// Candidates an insertion looks at. 0: as the header states, or 200.
+    pub ef_construction: usize,
+    /// Threads to build with. 1: the calling thread. 0: all cores.
+    pub threads: u32,
+    /// 0.
+    pub reserved: u32,
+}
+
+/// What hnx_salvage() found. records = kept + missing + unwritten + unreadable + not_finite + implausible + duplicates.
+#[repr(C)]
+#[derive(Clone, Copy)]
+#[allow(non_camel_case_types, reason = "the C name")]
+pub struct hnx_salvage_info {
+    /// sizeof(hnx_salvage_info), set by the caller.
+    pub struct_size: usize,
+    /// HNX_DAMAGE_HEADER, _RECORDS, _LENGTHS, _LISTS; 0 when nothing was found to be wrong.
+    pub damage: u32,
+    /// 0.
+    pub reserved: u32,
+    /// Records that the header states; 0 where it is not whole.
+    pub stated: u64,
+    /// Records looked for: as many as stated, and those kept behind them; where the header is not whole, all there is room for.
+    pub records: u64,
+    /// Records in the new index, deleted ones included.
+    pub kept: u64,
+    /// Those of them that are deleted.
+    pub deleted: u64,
+    /// Dropped: the file ends before them, or in them.
+    pub missing: u64,
+    /// Dropped: nothing but zeros, in a hole of the file or not.
+    pub unwritten: u64,
+    /// Dropped: the operating system could not read them.
+    pub unreadable: u64,
+    /// Dropped: a value, or the square of the length, is not finite.
+    pub not_finite: u64,
+    /// Dropped: not of length 1 under HNX_METRIC_COSINE; where the header is not whole, also what does not look like a record.
+    pub implausible: u64,
+    /// Dropped: another record has the label: a live one before deleted ones, then the last.
+    pub duplicates: u64,
+    /// Kept, with length 1 in hnx_get(), because the length under HNX_METRIC_COSINE is lost.
+    pub lengths_lost: u64,
 }
 
 /// The state of an index.
@@ -193,4 +297,6 @@ pub struct hnx_stats_info {
     pub other_bytes: u64,
     /// Records that the next hnx_persist_dirty() writes.
     pub dirty_records: u64,
+    /// Memory of the codes in bytes: derived from the records, in no file; 0 while an index has none.
+    pub code_bytes: u64,
 }

@@ -30,6 +30,8 @@ impl<D: Distance> Pruning<D> {
         sorted.extend_from_slice(heap.items());
         // hnswlib's second heap orders whole pairs: nearest first, of equal ones the larger id.
         sorted.sort_unstable_by(|a, b| a.distance.order(&b.distance).then_with(|| b.slot.id().cmp(&a.slot.id())));
+        // A file may have a link twice, or as often as a list is long: once counts.
+        sorted.dedup_by_key(|near| near.slot);
         kept.clear();
         kept_near.clear();
         for near in sorted.iter() {

@@ -69,7 +69,9 @@ fn relink_neighbours<K: Kernel>(
         if !draw() {
             continue;
         }
-        work.neighbours.insert(neighbour.id());
+        if !work.neighbours.insert(neighbour.id()) {
+            continue; // twice in the list, as a file may have it
+        }
         for two_hop in links_of(graph, neighbour, level) {
             work.candidates.insert(two_hop.id());
         }

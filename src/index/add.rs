@@ -52,6 +52,7 @@ impl Index {
         let work = || self.add_rows(vectors, labels, mode, &rows, &outcome);
         let threads = super::query::threads_for(threads, labels.len(), ROWS_PER_THREAD);
         super::query::on_threads(threads, &work);
+        self.renew_codes(threads);
         let first = lock(&outcome).first.take();
         first.map_or(Ok(()), |(row, error)| Err(error.context(format_args!("row {row}"))))
     }
@@ -76,6 +77,9 @@ impl Index {
                     rows.failed();
                 }
                 lock(outcome).row(row, result);
+                if row % 256 == 255 {
+                    self.renew_codes(1);
+                }
             }
         });
     }
@@ -89,14 +93,20 @@ impl Index {
         let labels = self.labels()?;
         let _change = self.core.change();
         let _label = labels.lock(label);
-        // What could fail for lack of memory fails here, before anything is changed.
-        scratch.work.reserve_ahead(self.store())?;
+        self.get_buffers_ready(scratch)?;
         match labels.with_slot(label, |slot| self.existing(slot)) {
             Some(_) if mode.insert_only => Err(Error::Exists(format!("label {label} exists").into())),
             Some((slot, revive)) => self.update(slot, label, length, revive, scratch),
             None if mode.update_only => Err(absent(label)),
             None => self.add_new(label, length, mode, scratch),
         }
+    }
+
+    /// What could fail for lack of memory fails here, before anything is changed.
+    pub(super) fn get_buffers_ready(&self, scratch: &mut Scratch) -> Result<()> {
+        scratch.work.reserve_ahead(self.store())?;
+        scratch.make_lanes(1, self.store());
+        scratch.lanes[0].work.reserve_ahead(self.store())
     }
 
     /// The slot that is a label's own, and whether its record is to be brought back to life.
@@ -136,14 +146,18 @@ impl Index {
         Ruler::floats(self.dim())
     }
 
-    fn insert(&self, label: u64, length: f32, scratch: &mut Scratch) -> Result<()> {
+    /// Adds the vector in the scratch, whose buffers are ready, under a new label, whose lock the caller holds.
+    pub(super) fn insert(&self, label: u64, length: f32, scratch: &mut Scratch) -> Result<()> {
         self.check_capacity()?;
-        let Scratch { cell, work, vector, .. } = scratch;
+        let Scratch { cell, work, vector, lanes, .. } = scratch;
         work.deletions = self.has_deletions();
         work.ef_construction = self.ef_construction;
         let level = self.core.graph().draw_level();
         let view = View::open(self.store(), cell, self.ruler());
         let mut claim = || self.claim(level, vector.bytes(), length, label);
+        if self.insert_coded(&view, vector, level, &mut claim, &mut lanes[0])? {
+            return Ok(());
+        }
         self.engine.insert(self.core.graph(), &view, view.query(vector.bytes()), level, &mut claim, work)
     }
 

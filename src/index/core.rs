@@ -5,7 +5,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockW
 
 use crate::error::Result;
 use crate::graph::Graph;
-use crate::persist::directory::Directory;
+use crate::persist::{Directory, StorageFile};
 use crate::search::scratch::{Scratch, Scratches};
 use crate::store::{Slot, Store};
 use crate::sync::{lock, prepare_fences};
@@ -17,6 +17,8 @@ pub(crate) struct Core {
     gate: RwLock<()>,
     claiming: Mutex<()>,
     directory: Mutex<Option<Directory>>,
+    /// Keeps others from changing what is mapped.
+    kept: Mutex<Option<Box<dyn StorageFile>>>,
 }
 
 /// What the header of a file states beside the records.
@@ -31,8 +33,8 @@ pub(crate) struct Stated {
 impl Core {
     pub(crate) fn new(graph: Graph) -> Self {
         prepare_fences();
-        let (gate, claiming, directory) = Default::default();
-        Self { graph, scratches: Scratches::new(), gate, claiming, directory }
+        let (gate, claiming, directory, kept) = Default::default();
+        Self { graph, scratches: Scratches::new(), gate, claiming, directory, kept }
     }
 
     pub(crate) fn graph(&self) -> &Graph {
@@ -46,6 +48,11 @@ impl Core {
     /// Where the index persists.
     pub(crate) fn directory(&self) -> &Mutex<Option<Directory>> {
         &self.directory
+    }
+
+    /// Keeps a file, with the lock on it, as long as the index.
+    pub(crate) fn keep(&self, file: Option<Box<dyn StorageFile>>) {
+        *lock(&self.kept) = file;
     }
 
     /// Records, deleted ones included.

@@ -44,4 +44,22 @@ impl Index {
         self.ready.store(true, Ordering::Release);
         Ok(())
     }
+
+    /// Writes the labels whose deletion mark is `wanted` to `out`, as many as fit, by ascending id; how many there are.
+    pub fn list_labels(&self, wanted: fn(deleted: bool) -> bool, out: &mut [u64]) -> Result<usize> {
+        let (labels, store) = (self.labels()?, self.store());
+        let mut count = 0;
+        for slot in store.slots() {
+            let label = store.label(slot);
+            // Another label may have taken the place, and a file may hold a label twice.
+            let own = labels.with_slot(label, |own| own == Some(slot) && wanted(store.is_deleted(slot)));
+            if own {
+                if let Some(to) = out.get_mut(count) {
+                    *to = label;
+                }
+                count += 1;
+            }
+        }
+        Ok(count)
+    }
 }

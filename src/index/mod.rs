@@ -7,10 +7,12 @@
 
 mod add;
 pub(crate) mod bare;
+mod coded;
 pub(crate) mod core;
 mod facts;
 mod query;
 mod remove;
+pub(crate) mod restore;
 mod stats;
 #[cfg(test)]
 mod tests;
@@ -22,6 +24,7 @@ use crate::error::{invalid, Error, Result};
 use crate::graph::level::LevelGenerator;
 use crate::graph::Graph;
 use crate::params::{Metric, Params, MAX_RECORDS};
+use crate::search::code_engine::CodeEngine;
 use crate::search::engine::Engine;
 use crate::store::labels::Labels;
 use crate::store::layout::Layout;
@@ -38,6 +41,9 @@ pub struct Index {
     labels: Labels,
     metric: Metric,
     engine: Engine,
+    code_engine: CodeEngine,
+    /// Records at which codes are worth a try again.
+    next_codes: AtomicUsize,
     ef_construction: usize,
     /// Records that fit; an index that grows on demand raises it by itself.
     capacity: AtomicUsize,
@@ -90,6 +96,8 @@ impl Index {
             labels: Labels::new(),
             metric: traits.metric,
             engine: Engine::choose(traits.metric != Metric::L2),
+            code_engine: CodeEngine::choose(traits.metric != Metric::L2),
+            next_codes: AtomicUsize::new(crate::codes::FIRST),
             ef_construction: traits.ef_construction,
             capacity: AtomicUsize::new(capacity),
             grows: traits.max_elements == 0,

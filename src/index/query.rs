@@ -7,7 +7,9 @@ use super::add::check_finite;
 use super::remove::absent;
 use super::Index;
 use crate::error::{invalid, Error, Result};
+use crate::params::Exactness;
 use crate::search::filter::Accept;
+use crate::search::lanes::Lane;
 use crate::search::query::Ask;
 use crate::search::scratch::{Hit, Scratch};
 use crate::store::view::View;
@@ -15,6 +17,9 @@ use crate::sync::lock;
 
 /// Queries a thread should have to be worth its start (about 30 microseconds).
 const QUERIES_PER_THREAD: usize = 16;
+
+/// Queries that share a session: a rewrite of a record waits for as many at most.
+const PIECE: usize = 32;
 
 /// Where the results of all queries go.
 struct Outputs<'a> {
@@ -34,6 +39,7 @@ impl Index {
         k: usize,
         ef: usize,
         threads: usize,
+        exactness: Exactness,
         accept: Option<&Accept<'_>>,
         out_labels: &mut [u64],
         out_distances: Option<&mut [f32]>,
@@ -58,39 +64,44 @@ impl Index {
         let outputs = Outputs { labels: out_labels, distances: out_distances, counts: out_counts };
         if accept.is_some() {
             // The host is asked on its own thread.
-            return self.query_alone(queries, Ask { accept, ..ask }, outputs);
+            return self.query_alone(queries, Ask { accept, ..ask }, exactness, outputs);
         }
         match threads_for(threads, count, QUERIES_PER_THREAD) {
-            1 => self.query_alone(queries, ask, outputs),
-            threads => self.query_together(queries, k, ask.ef, outputs, threads),
+            1 => self.query_alone(queries, ask, exactness, outputs),
+            threads => self.query_together(queries, (k, ask.ef), exactness, outputs, threads),
         }
     }
 
-    fn query_alone(&self, queries: &[f32], ask: Ask<'_>, mut outputs: Outputs<'_>) -> Result<()> {
+    fn query_alone(&self, queries: &[f32], ask: Ask<'_>, exactness: Exactness, outputs: Outputs<'_>) -> Result<()> {
+        let outputs = Mutex::new(outputs);
         self.core.with_scratch(|scratch| {
-            for (row, query) in queries.chunks_exact(self.dim()).enumerate() {
-                self.query_one(query, ask, scratch)?;
-                outputs.row(row, ask.k, &scratch.work.results);
+            for (piece, queries) in queries.chunks(PIECE * self.dim()).enumerate() {
+                self.query_piece(queries, piece * PIECE, ask, exactness, scratch, &outputs)?;
             }
             Ok(())
         })
     }
 
-    fn query_together(&self, queries: &[f32], k: usize, ef: usize, outputs: Outputs<'_>, threads: usize) -> Result<()> {
-        let (dim, count) = (self.dim(), queries.len() / self.dim());
+    fn query_together(
+        &self,
+        queries: &[f32],
+        (k, ef): (usize, usize),
+        exactness: Exactness,
+        outputs: Outputs<'_>,
+        threads: usize,
+    ) -> Result<()> {
+        // Pieces so small that no thread has much more to do at the end than the others.
+        let piece = (queries.len() / self.dim()).div_ceil(4 * threads).clamp(1, PIECE);
+        let pieces: Vec<&[f32]> = queries.chunks(piece * self.dim()).collect();
         let (next, outputs, failure) = (AtomicUsize::new(0), Mutex::new(outputs), Mutex::new(None::<Error>));
         on_threads(threads, &|| {
             self.core.with_scratch(|scratch| loop {
-                let row = next.fetch_add(1, Ordering::Relaxed);
-                if row >= count {
+                let at = next.fetch_add(1, Ordering::Relaxed);
+                let Some(queries) = pieces.get(at) else { break };
+                let ask = Ask::nearest(k, ef);
+                if let Err(error) = self.query_piece(queries, at * piece, ask, exactness, scratch, &outputs) {
+                    lock(&failure).get_or_insert(error);
                     break;
-                }
-                match self.query_one(&queries[row * dim..(row + 1) * dim], Ask::nearest(k, ef), scratch) {
-                    Ok(()) => lock(&outputs).row(row, k, &scratch.work.results),
-                    Err(error) => {
-                        lock(&failure).get_or_insert(error);
-                        break;
-                    }
                 }
             });
         });
@@ -98,13 +109,46 @@ impl Index {
         failed.map_or(Ok(()), Err)
     }
 
-    fn query_one(&self, query: &[f32], ask: Ask<'_>, scratch: &mut Scratch) -> Result<()> {
-        self.prepare(query, &mut scratch.vector);
-        // Read before the session opens: a record that is replaced meanwhile counts as deleted until it is complete.
+    /// Some queries of a batch, from the `first` on.
+    fn query_piece(
+        &self,
+        queries: &[f32],
+        first: usize,
+        ask: Ask<'_>,
+        exactness: Exactness,
+        scratch: &mut Scratch,
+        outputs: &Mutex<Outputs<'_>>,
+    ) -> Result<()> {
+        // Read before a session opens: a record that is replaced meanwhile counts as deleted until it is complete.
         scratch.work.deletions = self.has_deletions();
-        let Scratch { cell, work, vector, .. } = scratch;
+        if self.store().has_codes() && !scratch.work.deletions && ask.accept.is_none() && exactness.may_be_guided() {
+            let mut put = |row: usize, hits: &[Hit<f32>]| lock(outputs).row(first + row, ask.k, hits);
+            if self.query_lanes(queries, ask, scratch, &mut put)? {
+                return Ok(());
+            }
+        }
+        for (row, query) in queries.chunks_exact(self.dim()).enumerate() {
+            self.query_one(query, ask, exactness, scratch)?;
+            lock(outputs).row(first + row, ask.k, &scratch.work.results);
+        }
+        Ok(())
+    }
+
+    fn query_one(&self, query: &[f32], ask: Ask<'_>, exactness: Exactness, scratch: &mut Scratch) -> Result<()> {
+        scratch.make_lanes(1, self.store());
+        self.prepare(query, &mut scratch.vector);
+        scratch.work.deletions = self.has_deletions();
+        let Scratch { cell, work, vector, lanes, .. } = scratch;
         let entry = self.core.graph().entry();
         let view = View::open(self.store(), cell, self.ruler());
+        if let (Some(codes), Some(Lane { coded, work: walk, .. })) = (view.codes(), lanes.first_mut()) {
+            codes.quantiser().prepare(vector.floats(), coded);
+            coded.lossless &= view.codes_are_lossless(codes);
+            if coded.lossless || coded.is_usable() && exactness.may_be_guided() {
+                walk.deletions = work.deletions;
+                return self.query_guided(&view, codes, entry, ask, vector, coded, (work, walk));
+            }
+        }
         self.engine.query(&view, view.query(vector.bytes()), entry, ask, work)
     }
 

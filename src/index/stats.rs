@@ -3,7 +3,7 @@
 use std::sync::atomic::Ordering;
 
 use super::Index;
-use crate::params::Metric;
+use crate::params::{Exactness, Metric};
 
 /// What [`Index::stats`] tells.
 #[derive(Clone, Copy, Debug)]
@@ -21,7 +21,9 @@ pub struct Stats {
     pub ef_construction: usize,
     pub ef: usize,
     pub max_level: i32,
+    pub exactness: Exactness,
     pub record_bytes: u64,
+    pub code_bytes: u64,
     pub other_bytes: u64,
     pub dirty_records: u64,
 }
@@ -29,7 +31,7 @@ pub struct Stats {
 impl Index {
     /// The state now; numbers that change meanwhile may be from different moments.
     pub fn stats(&self) -> Stats {
-        let (records, rest) = self.store().memory();
+        let (records, codes, rest) = self.store().memory();
         Stats {
             metric: self.metric,
             allow_replace_deleted: self.allow_replace_deleted,
@@ -43,7 +45,9 @@ impl Index {
             ef_construction: self.ef_construction,
             ef: self.ef.load(Ordering::Relaxed),
             max_level: self.core.graph().entry().map_or(-1, |(_, level)| level as i32),
+            exactness: self.exactness(),
             record_bytes: records as u64,
+            code_bytes: codes as u64,
             other_bytes: (rest + self.labels.memory()) as u64,
             dirty_records: self.store().dirty().count() as u64,
         }

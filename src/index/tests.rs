@@ -2,7 +2,7 @@ use rand::{rngs::SmallRng, Rng, SeedableRng};
 
 use super::{AddMode, Index};
 use crate::error::Error;
-use crate::params::{Metric, Params};
+use crate::params::{Exactness, Metric, Params};
 
 fn random(rng: &mut SmallRng, rows: usize, dim: usize) -> Vec<f32> {
     (0..rows * dim).map(|_| rng.random_range(-1.0..1.0)).collect()
@@ -15,7 +15,7 @@ fn add(index: &Index, vectors: &[f32], labels: &[u64]) -> Result<(), Error> {
 fn search(index: &Index, query: &[f32], k: usize, ef: usize) -> Vec<(u64, f32)> {
     let rows = query.len() / index.dim();
     let (mut labels, mut distances, mut counts) = (vec![0; rows * k], vec![0.0; rows * k], vec![0; rows]);
-    index.query(query, k, ef, 1, None, &mut labels, Some(&mut distances), Some(&mut counts)).unwrap();
+    index.query(query, k, ef, 1, Exactness::F32, None, &mut labels, Some(&mut distances), Some(&mut counts)).unwrap();
     assert!(counts.iter().all(|c| *c <= k));
     labels.into_iter().zip(distances).collect()
 }
@@ -86,4 +86,138 @@ fn many_indexes_fit_into_the_address_space() {
         add(index, &[label as f32; 8], &[label as u64]).unwrap();
     }
     assert!(indexes.iter().enumerate().all(|(label, index)| search(index, &[0.0; 8], 1, 0)[0].0 == label as u64));
+}
+
+fn ask(index: &Index, query: &[f32], k: usize, ef: usize, exactness: Exactness) -> Vec<(u64, f32)> {
+    let rows = query.len() / index.dim();
+    let (mut labels, mut distances) = (vec![0; rows * k], vec![0.0; rows * k]);
+    index.query(query, k, ef, 1, exactness, None, &mut labels, Some(&mut distances), None).unwrap();
+    labels.into_iter().zip(distances).collect()
+}
+
+/// Of the answers to many queries: the share that two ways have in common.
+fn shared(a: &[(u64, f32)], b: &[(u64, f32)], k: usize) -> f64 {
+    let rows = a.chunks(k).zip(b.chunks(k));
+    type Row<'a> = &'a [(u64, f32)];
+    let common = |(a, b): (Row<'_>, Row<'_>)| a.iter().filter(|hit| b.contains(hit)).count();
+    rows.map(common).sum::<usize>() as f64 / a.len() as f64
+}
+
+/// Guided answers have the distances of f32 answers, bit for bit, and are nearly the same; with deletions, too, and asked
+/// one by one as well as together.
+#[test]
+fn guided_answers_are_exact_and_nearly_the_same() {
+    let mut rng = SmallRng::seed_from_u64(21);
+    for metric in [Metric::L2, Metric::Ip, Metric::Cosine] {
+        let index = Index::new(&Params { metric, m: 8, ef_construction: 60, ..Params::new(40) }).unwrap();
+        let (vectors, queries) = (random(&mut rng, 3000, 40), random(&mut rng, 200, 40));
+        add(&index, &vectors[..999 * 40], &(0..999).collect::<Vec<u64>>()).unwrap();
+        assert_eq!(index.exactness(), Exactness::F32);
+        add(&index, &vectors[999 * 40..], &(999..3000).collect::<Vec<u64>>()).unwrap();
+        assert_eq!(index.exactness(), Exactness::Guided);
+        assert!(index.stats().code_bytes >= 3000 * 64);
+        for deleted in [false, true] {
+            let exact = ask(&index, &queries, 10, 50, Exactness::F32);
+            assert_eq!(exact, ask(&index, &queries, 10, 50, Exactness::Certified));
+            let guided = ask(&index, &queries, 10, 50, Exactness::Guided);
+            let together = shared(&guided, &exact, 10);
+            assert!(together > 0.97, "{metric:?}: {together} of the answers are the same");
+            for (row, query) in queries.chunks(40).enumerate() {
+                assert_eq!(ask(&index, query, 10, 50, Exactness::Default), guided[row * 10..(row + 1) * 10]);
+            }
+            if !deleted {
+                (0..3000).step_by(7).for_each(|label| index.mark_deleted(label).unwrap());
+            }
+        }
+    }
+}
+
+/// Where codes are the vectors, codes alone give the answers and the graph that f32 gives.
+#[test]
+fn lossless_codes_are_f32() {
+    let mut rng = SmallRng::seed_from_u64(22);
+    let bytes: Vec<f32> = (0..2500 * 24).map(|_| f32::from(rng.random_range(0..=255u8) / 16 * 16)).collect();
+    // Halves are exact as well, but no bytes: the same comparisons in f32.
+    let halves: Vec<f32> = bytes.iter().map(|x| x / 32.0).collect();
+    let labels: Vec<u64> = (0..2500).collect();
+    let indexes = [&bytes, &halves].map(|vectors| {
+        let index = Index::new(&Params { m: 6, ef_construction: 40, ..Params::new(24) }).unwrap();
+        add(&index, vectors, &labels).unwrap();
+        index
+    });
+    for slot in indexes[0].store().slots() {
+        for level in 0..=indexes[0].store().level(slot) {
+            let lists =
+                indexes.each_ref().map(|index| index.store().links(slot, level).unwrap().raw().collect::<Vec<u32>>());
+            assert_eq!(lists[0], lists[1], "{slot:?}, level {level}");
+        }
+    }
+    let queries: Vec<f32> = bytes.iter().take(100 * 24).map(|x| (x + 3.0).min(255.0)).collect();
+    let exact = ask(&indexes[0], &queries, 10, 30, Exactness::F32);
+    assert_eq!(ask(&indexes[0], &queries, 10, 30, Exactness::Default), exact);
+    let scaled: Vec<f32> = queries.iter().map(|x| x / 32.0).collect();
+    let f32s = ask(&indexes[1], &scaled, 10, 30, Exactness::F32);
+    let distances = |hits: &[(u64, f32)], scale: f32| hits.iter().map(|hit| hit.1 * scale).collect::<Vec<f32>>();
+    assert_eq!(distances(&exact, 1.0), distances(&f32s, 1024.0));
+    // One vector that is no bytes ends it, and its update to bytes brings it back.
+    add(&indexes[0], &[0.5; 24], &[9999]).unwrap();
+    let found = ask(&indexes[0], &[0.5; 24], 1, 30, Exactness::Default);
+    assert_eq!(found, [(9999, 0.0)]);
+    add(&indexes[0], &[200.0; 24], &[9999]).unwrap();
+    assert_eq!(ask(&indexes[0], &[199.0; 24], 1, 30, Exactness::Default), [(9999, 24.0)]);
+}
+
+/// What is added later and lies elsewhere gets codes that tell it apart.
+#[test]
+fn codes_follow_the_vectors() {
+    let mut rng = SmallRng::seed_from_u64(23);
+    let index = Index::new(&Params { m: 8, ef_construction: 60, ..Params::new(16) }).unwrap();
+    add(&index, &random(&mut rng, 1000, 16), &(0..1000).collect::<Vec<u64>>()).unwrap();
+    let far: Vec<f32> = random(&mut rng, 3000, 16).iter().map(|x| x * 50.0 + 1000.0).collect();
+    add(&index, &far, &(1000..4000).collect::<Vec<u64>>()).unwrap();
+    let queries: Vec<f32> = random(&mut rng, 200, 16).iter().map(|x| x * 50.0 + 1000.0).collect();
+    let [exact, guided] = [Exactness::F32, Exactness::Guided].map(|mode| ask(&index, &queries, 10, 100, mode));
+    assert!(shared(&exact, &guided, 10) > 0.98);
+}
+
+/// A record that moves back and forth is found at one of its places, with the very distance of that place, or not at
+/// all; codes come and go meanwhile.
+#[test]
+fn guided_queries_never_mix_two_vectors() {
+    let mut rng = SmallRng::seed_from_u64(24);
+    for metric in [Metric::L2, Metric::Ip] {
+        let index = Index::new(&Params { metric, m: 8, ef_construction: 40, ..Params::new(48) }).unwrap();
+        add(&index, &random(&mut rng, 1500, 48), &(0..1500).collect::<Vec<u64>>()).unwrap();
+        let places = [vec![2.0f32; 48], (0..48).map(|i| if i % 2 == 0 { 3.0 } else { -3.0 }).collect()];
+        add(&index, &places[0], &[7777]).unwrap();
+        let allowed: Vec<Vec<f32>> = places
+            .iter()
+            .map(|place| {
+                add(&index, place, &[7777]).unwrap();
+                places.iter().map(|query| ask(&index, query, 1, 40, Exactness::F32)[0].1).collect()
+            })
+            .collect();
+        let done = std::sync::atomic::AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            for _ in 0..2 {
+                scope.spawn(|| {
+                    while !done.load(std::sync::atomic::Ordering::Relaxed) {
+                        let both = places.concat();
+                        for (query, hit) in ask(&index, &both, 1, 40, Exactness::Guided).into_iter().enumerate() {
+                            let known = hit.0 != 7777 || allowed.iter().any(|of| of[query] == hit.1);
+                            assert!(known, "query {query}: {hit:?}, not one of {allowed:?}");
+                        }
+                    }
+                });
+            }
+            for round in 0..150 {
+                add(&index, &places[round % 2], &[7777]).unwrap();
+                if round % 10 == 0 {
+                    index.next_codes.store(0, std::sync::atomic::Ordering::Relaxed);
+                    index.renew_codes(1);
+                }
+            }
+            done.store(true, std::sync::atomic::Ordering::Relaxed);
+        });
+    }
 }

@@ -17,28 +17,40 @@ pub(crate) struct BuffersMut<'a> {
 pub(crate) fn save_buffers(core: &Core, stated: &Stated, buffers: BuffersMut<'_>) -> Result<()> {
     let _still = core.stand_still();
     let (store, layout) = (core.store(), packed(core.store()));
-    let (mut records, mut lengths, mut lists) = (Vec::new(), Vec::new(), Vec::new());
-    for slot in store.slots() {
-        append_record(store, slot, &layout, &mut records);
-        lengths.extend_from_slice(&length_bytes(store, slot));
-        lists::append(store, slot, &mut lists);
-    }
     let header = header(core, stated, layout).to_directory_bytes();
-    let all = [
-        ("header", buffers.header, &header[..]),
-        ("records", buffers.records, &records),
-        ("lengths", buffers.lengths, &lengths),
-        ("lists", buffers.lists, &lists),
-    ];
-    for (name, to, from) in &all {
-        if to.len() < from.len() {
-            return Err(invalid(format!("the buffer of {name} has {} bytes of {}", to.len(), from.len())));
+    let upper: usize = store.slots().map(|slot| 4 + store.upper_bytes(slot).len()).sum();
+    for (name, to, needed) in [
+        ("header", &buffers.header, header.len()),
+        ("records", &buffers.records, layout.stride * store.count()),
+        ("lengths", &buffers.lengths, 4 * store.count()),
+        ("lists", &buffers.lists, upper),
+    ] {
+        if to.len() < needed {
+            return Err(invalid(format!("the buffer of {name} has {} bytes of {needed}", to.len())));
         }
     }
-    for (_, to, from) in all {
-        let (used, rest) = to.split_at_mut(from.len());
-        used.copy_from_slice(from);
+    let BuffersMut { header: to_header, mut records, mut lengths, mut lists } = buffers;
+    // One record at a time: no second index in memory.
+    let mut part = Vec::new();
+    for slot in store.slots() {
+        append_record(store, slot, &layout, &mut part);
+        put(&mut records, &mut part);
+        part.extend_from_slice(&length_bytes(store, slot));
+        put(&mut lengths, &mut part);
+        lists::append(store, slot, &mut part);
+        put(&mut lists, &mut part);
+    }
+    to_header[..header.len()].copy_from_slice(&header);
+    for rest in [&mut to_header[header.len()..], records, lengths, lists] {
         rest.fill(0);
     }
     Ok(())
+}
+
+/// Moves `part` to the front of `to`, which then is what follows.
+fn put(to: &mut &mut [u8], part: &mut Vec<u8>) {
+    let (front, rest) = std::mem::take(to).split_at_mut(part.len());
+    front.copy_from_slice(part);
+    part.clear();
+    *to = rest;
 }

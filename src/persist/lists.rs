@@ -17,7 +17,15 @@ pub(super) struct Lists {
 impl Lists {
     /// Reads a list section of at most `len` bytes; with `exact` it must have them all. Each size is checked before it
     /// is used, and memory is taken as the section proves to have content: a file may be far longer than its lists.
-    pub(super) fn read(input: impl Read, len: u64, count: usize, upper_list: usize, exact: bool) -> Result<Self> {
+    /// `most`: bytes that all lists together may have.
+    pub(super) fn read(
+        input: impl Read,
+        len: u64,
+        most: u64,
+        count: usize,
+        upper_list: usize,
+        exact: bool,
+    ) -> Result<Self> {
         if len / 4 < count as u64 {
             return Err(corrupt(format!("link lists of {count} records in {len} bytes")));
         }
@@ -38,6 +46,9 @@ impl Lists {
                 return Err(corrupt(format!("{} says {size} bytes; {} are left", place(), left - 4)));
             }
             let start = lists.bytes.len();
+            if (start + size) as u64 > most {
+                return Err(corrupt(format!("{}: {} bytes of lists, most of them in holes", place(), start + size)));
+            }
             lists.bytes.try_reserve(size).map_err(no_memory)?;
             lists.bytes.resize(start + size, 0);
             input.read_exact(&mut lists.bytes[start..]).map_err(failed)?;
@@ -77,7 +88,7 @@ pub(super) struct Offsets {
 impl Offsets {
     /// Takes in the records that are new since the last call.
     pub(super) fn extend(&mut self, store: &Store) {
-        for slot in store.slots().skip(self.count) {
+        for slot in store.slots_from(self.count) {
             let level = store.level(slot);
             if level > 0 {
                 self.uppers.push((slot.id(), self.lists, level));
@@ -106,12 +117,13 @@ mod tests {
     fn reads_and_refuses() {
         let mut bytes = vec![0; 4];
         bytes.extend([8, 0, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8, 0, 0, 0, 0]);
-        let read = |bytes: &[u8], count, list, exact| Lists::read(bytes, bytes.len() as u64, count, list, exact);
+        let read = |bytes: &[u8], count, list, exact| Lists::read(bytes, bytes.len() as u64, 8, count, list, exact);
         let lists = read(&bytes, 3, 8, true).unwrap();
         assert_eq!(lists.iter().collect::<Vec<_>>(), [&[][..], &[1, 2, 3, 4, 5, 6, 7, 8], &[]]);
         assert_eq!(read(&bytes, 2, 8, false).unwrap().iter().count(), 2);
         assert!(read(&bytes, 2, 8, true).is_err());
         assert!(read(&bytes, 3, 7, true).is_err());
+        assert!(Lists::read(&bytes[..], 20, 7, 3, 8, true).is_err(), "more than allowed");
         assert!(read(&bytes, 6, 8, false).is_err());
         for len in 0..bytes.len() {
             assert!(read(&bytes[..len], 3, 8, true).is_err(), "{len}");

@@ -3,26 +3,44 @@
 //! `open` opens, `write` saves whole files, `directory` keeps a directory up to date. What they do to files goes
 //! through `storage::Storage`. Nothing read is trusted: lengths, counts, offsets, levels and the entry point are
 //! checked here before they are used; links are checked here too unless a fast open is asked for, and again whenever
-//! they are followed (`store`).
+//! they are followed (`store`). `salvage` trusts nothing at all, and builds a new index from what it can read.
 
 mod buffers;
-pub(crate) mod directory;
+mod directory;
+mod enter;
+mod fork;
 mod format;
+mod hash;
+mod hold;
+mod holes;
+mod journal;
 mod lists;
 mod open;
 mod read;
+mod recover;
+mod salvage;
+#[cfg(test)]
+mod sim;
 mod storage;
+mod sums;
 #[cfg(test)]
 mod tests;
+mod verify;
 mod write;
 
 pub(crate) use buffers::{save_buffers, BuffersMut};
 pub(crate) use directory::create_directory as create_core_directory;
 pub(crate) use directory::persist_dirty as persist_core;
+pub(crate) use directory::Directory;
 pub use directory::Persisted;
+pub(crate) use enter::Intent;
 pub(crate) use open::{adopt_directory, load_buffers, load_graph, Buffers, Opened};
 pub use open::{load, Check, LoadParams};
 pub(crate) use read::Placement;
+pub use salvage::{salvage, Report, SalvageParams};
+pub(crate) use salvage::{DAMAGED_HEADER, DAMAGED_LENGTHS, DAMAGED_LISTS, DAMAGED_RECORDS};
+pub(crate) use storage::StorageFile;
+pub use verify::{verify, Damage, Verified};
 pub(crate) use write::save as save_core;
 pub use write::Format;
 

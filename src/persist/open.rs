@@ -2,14 +2,18 @@
 
 use std::fs::File;
 use std::io::{self, BufReader, Seek, SeekFrom};
-use std::os::unix::fs::FileExt;
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::Path;
+use std::sync::Arc;
 
 use super::directory::Directory;
+use super::enter::{enter, Entered, Intent};
 use super::format::{Header, DIRECTORY_HEADER, HEADER, HEADER_FILE, LENGTHS_FILE, LISTS_FILE, RECORDS_FILE};
+use super::holes;
 use super::lists::Lists;
 use super::read::{Parts, Placement, Source};
-use super::storage::io_error;
+use super::recover::Overlay;
+use super::storage::{io_error, OsStorage, Storage};
 use super::write::Format;
 use crate::error::{corrupt, invalid, out_of_memory, Error, Result};
 use crate::graph::Graph;
@@ -66,7 +70,9 @@ pub fn load(path: &Path, params: &LoadParams) -> Result<Index> {
         return Err(invalid(format!("max_elements {} is over {MAX_RECORDS}", params.max_elements)));
     }
     let cosine = params.metric == Metric::Cosine;
-    let opened = load_graph(path, 4 * params.dim, cosine, |header| Placement {
+    let intent = if params.read_only { Intent::Read } else { Intent::Write };
+    let intent = (intent, params.check, params.mmap);
+    let opened = load_graph(path, 4 * params.dim, cosine, intent, |header| Placement {
         needed: match params.max_elements {
             0 => header.count,
             wanted => wanted.max(header.count),
@@ -77,7 +83,8 @@ pub fn load(path: &Path, params: &LoadParams) -> Result<Index> {
         floats: true,
         check: params.check,
     })?;
-    let Opened { graph, header, mapped, .. } = opened;
+    let (graph, mut opened) = opened.take_graph();
+    let (header, mapped) = (opened.header, opened.mapped);
     let capacity = match params.max_elements {
         0 => header.max_elements.max(header.count),
         wanted => wanted.max(header.count),
@@ -93,10 +100,9 @@ pub fn load(path: &Path, params: &LoadParams) -> Result<Index> {
     let index = Index::from_graph(graph, traits, capacity);
     if !mapped {
         index.get_ready()?;
+        index.renew_codes(0);
     }
-    if opened.format == Format::ChromaDirectory && !params.read_only {
-        adopt_directory(index.core(), path, header);
-    }
+    adopt_directory(index.core(), path, &mut opened, !params.read_only);
     Ok(index)
 }
 
@@ -106,13 +112,15 @@ pub(crate) struct Opened<G = Graph> {
     pub(crate) header: Header,
     pub(crate) mapped: bool,
     pub(crate) format: Format,
+    /// Of a directory.
+    entered: Option<Entered>,
 }
 
 impl Opened {
     /// The graph apart from the rest.
     pub(crate) fn take_graph(self) -> (Graph, Opened<()>) {
-        let Self { graph, header, mapped, format } = self;
-        (graph, Opened { graph: (), header, mapped, format })
+        let Self { graph, header, mapped, format, entered } = self;
+        (graph, Opened { graph: (), header, mapped, format, entered })
     }
 }
 
@@ -121,11 +129,12 @@ pub(crate) fn load_graph(
     path: &Path,
     vector_bytes: usize,
     lengths: bool,
+    (intent, check, mmap): (Intent, Check, bool),
     place: impl FnOnce(&Header) -> Placement,
 ) -> Result<Opened> {
     let kind = path.metadata().map_err(|e| io_error("open", path, &e))?;
     if kind.is_dir() {
-        return load_directory(path, vector_bytes, lengths, place);
+        return load_entered(path, vector_bytes, lengths, (intent, check, mmap), place);
     }
     if !kind.is_file() {
         return Err(invalid(format!("{} is neither a file nor a directory", path.display())));
@@ -133,17 +142,48 @@ pub(crate) fn load_graph(
     load_file(path, vector_bytes, place)
 }
 
-/// Has an index that was opened from a directory persist there.
-pub(crate) fn adopt_directory(core: &Core, path: &Path, header: Header) {
-    core.store().dirty().enable();
-    let directory = Directory::existing(path, header.layout, core.store()).with_header(header);
-    *crate::sync::lock(core.directory()) = Some(directory);
+/// Has an index that was opened from a directory persist there, or just keep what it needs of it.
+pub(crate) fn adopt_directory(core: &Core, path: &Path, opened: &mut Opened<()>, writable: bool) {
+    let Some(entered) = opened.entered.take() else { return };
+    let (found, header_file) = entered.leave();
+    if opened.mapped && !writable {
+        core.keep(header_file);
+    }
+    if let Some(found) = found.filter(|_| writable) {
+        core.store().dirty().enable();
+        let directory = Directory::existing(Arc::new(OsStorage), path, &opened.header, core.store(), found);
+        *crate::sync::lock(core.directory()) = Some(directory);
+    }
+}
+
+/// A directory, once nobody writes it and it is in order.
+fn load_entered(
+    path: &Path,
+    vector_bytes: usize,
+    lengths: bool,
+    (intent, check, mmap): (Intent, Check, bool),
+    place: impl FnOnce(&Header) -> Placement,
+) -> Result<Opened> {
+    let storage: Arc<dyn Storage> = Arc::new(OsStorage);
+    let entered = enter(&storage, path, intent, check, mmap)?;
+    let opened = match &entered.overlay {
+        None => load_directory(path, vector_bytes, lengths, |header| {
+            let place = place(header);
+            Placement { mmap: place.mmap && entered.still, ..place }
+        }),
+        Some(Overlay { header, data: [records, lengths_bytes, lists, _] }) => {
+            let buffers = Buffers { header, records, lengths: lengths_bytes, lists };
+            load_buffers(&buffers, vector_bytes, lengths, place)
+        }
+    }?;
+    Ok(Opened { entered: Some(entered), ..opened })
 }
 
 fn load_file(path: &Path, vector_bytes: usize, place: impl FnOnce(&Header) -> Placement) -> Result<Opened> {
     let file = Input::open(path)?;
     let header = Header::from_bytes(&file.read(0, HEADER.min(file.len))?, vector_bytes)?;
     let records_end = records_end(&header, HEADER, file.len)?;
+    file.check_stored(HEADER, records_end)?;
     // The formats differ by the lengths between records and lists: the one that uses up the file is the one.
     let lengths_end = records_end + 4 * header.count;
     let (format, lengths, lists) = match file.lists(records_end, &header, true) {
@@ -159,7 +199,7 @@ fn load_file(path: &Path, vector_bytes: usize, place: impl FnOnce(&Header) -> Pl
     };
     let source = Source::File(&file.file, HEADER);
     let (graph, mapped) = Parts { header, source, lengths, lists }.into_graph(&place(&header))?;
-    Ok(Opened { graph, header, mapped, format })
+    Ok(Opened { graph, header, mapped, format, entered: None })
 }
 
 fn load_directory(
@@ -172,7 +212,8 @@ fn load_directory(
     let header = open(HEADER_FILE)?;
     let header = Header::from_directory_bytes(&header.read(0, DIRECTORY_HEADER.min(header.len))?, vector_bytes)?;
     let (records, lengths, lists) = (open(RECORDS_FILE)?, open(LENGTHS_FILE)?, open(LISTS_FILE)?);
-    records_end(&header, 0, records.len).map_err(|e| e.context(RECORDS_FILE))?;
+    let end = records_end(&header, 0, records.len).map_err(|e| e.context(RECORDS_FILE))?;
+    records.check_stored(0, end).map_err(|e| e.context(RECORDS_FILE))?;
     let lengths = match with_lengths {
         true => Some(lengths.read(0, lengths_bytes(&header, lengths.len)?)?),
         false => None,
@@ -180,7 +221,7 @@ fn load_directory(
     let lists = lists.lists(0, &header, false)?;
     let source = Source::File(&records.file, 0);
     let (graph, mapped) = Parts { header, source, lengths, lists }.into_graph(&place(&header))?;
-    Ok(Opened { graph, header, mapped, format: Format::ChromaDirectory })
+    Ok(Opened { graph, header, mapped, format: Format::ChromaDirectory, entered: None })
 }
 
 /// The contents of a directory's files, in memory.
@@ -205,10 +246,10 @@ pub(crate) fn load_buffers(
         false => None,
     };
     let upper_list = header.layout.upper_list();
-    let lists = Lists::read(buffers.lists, buffers.lists.len() as u64, header.count, upper_list, false)?;
+    let lists = Lists::read(buffers.lists, buffers.lists.len() as u64, u64::MAX, header.count, upper_list, false)?;
     let source = Source::Bytes(buffers.records);
     let (graph, mapped) = Parts { header, source, lengths, lists }.into_graph(&place(&header))?;
-    Ok(Opened { graph, header, mapped, format: Format::ChromaDirectory })
+    Ok(Opened { graph, header, mapped, format: Format::ChromaDirectory, entered: None })
 }
 
 /// Bytes of the lengths, which must be there.
@@ -229,40 +270,57 @@ fn records_end(header: &Header, start: usize, len: usize) -> Result<usize> {
 }
 
 /// A file to be read from.
-struct Input {
-    file: File,
-    len: usize,
+pub(super) struct Input {
+    pub(super) file: File,
+    pub(super) len: usize,
     path: Box<Path>,
 }
 
 impl Input {
-    fn open(path: &Path) -> Result<Self> {
+    pub(super) fn open(path: &Path) -> Result<Self> {
         let fail = |e: io::Error| io_error("open", path, &e);
-        let kind = path.metadata().map_err(fail)?;
-        if !kind.is_file() {
-            return Err(invalid(format!("{} is not a regular file", path.display())));
-        }
-        let file = File::open(path).map_err(fail)?;
-        let len = file.metadata().map_err(fail)?.len();
+        let regular = |kind: std::fs::Metadata| match kind.is_file() {
+            true => Ok(kind.len()),
+            false => Err(invalid(format!("{} is not a regular file", path.display()))),
+        };
+        // Looked at first, because opening a device does something to it; without blocking, because what has the name
+        // may be a pipe by now.
+        regular(path.metadata().map_err(fail)?)?;
+        let file = File::options().read(true).custom_flags(libc::O_NONBLOCK).open(path).map_err(fail)?;
+        let len = regular(file.metadata().map_err(fail)?)?;
         let len = usize::try_from(len).map_err(|_| corrupt(format!("{len} bytes")))?;
         Ok(Self { file, len, path: path.into() })
     }
 
     /// `len` bytes from `offset` on.
-    fn read(&self, offset: usize, len: usize) -> Result<Vec<u8>> {
+    pub(super) fn read(&self, offset: usize, len: usize) -> Result<Vec<u8>> {
         let mut bytes = Vec::new();
         bytes.try_reserve_exact(len).map_err(|_| out_of_memory("a part of a file"))?;
         bytes.resize(len, 0);
-        self.file.read_exact_at(&mut bytes, offset as u64).map_err(|e| self.failure(&e))?;
+        self.read_into(offset, &mut bytes)?;
         Ok(bytes)
     }
 
+    /// Fills `bytes` from `offset` on.
+    pub(super) fn read_into(&self, offset: usize, bytes: &mut [u8]) -> Result<()> {
+        self.file.read_exact_at(bytes, offset as u64).map_err(|e| self.failure(&e))
+    }
+
     /// The link lists from `offset` on; to the end of the file if `exact`.
-    fn lists(&self, offset: usize, header: &Header, exact: bool) -> Result<Lists> {
+    pub(super) fn lists(&self, offset: usize, header: &Header, exact: bool) -> Result<Lists> {
+        let most = holes::readable(&self.file, offset as u64, self.len as u64);
         let mut input = BufReader::with_capacity(1 << 20, &self.file);
         input.seek(SeekFrom::Start(offset as u64)).map_err(|e| self.failure(&e))?;
         let len = (self.len - offset) as u64;
-        Lists::read(input, len, header.count, header.layout.upper_list(), exact)
+        Lists::read(input, len, most, header.count, header.layout.upper_list(), exact)
+    }
+
+    /// Refuses to read `start..end` when nearly all of it is a hole.
+    fn check_stored(&self, start: usize, end: usize) -> Result<()> {
+        if (end - start) as u64 > holes::readable(&self.file, start as u64, end as u64) {
+            return Err(corrupt(format!("{} bytes of records, nearly all of them a hole in the file", end - start)));
+        }
+        Ok(())
     }
 
     fn failure(&self, error: &io::Error) -> Error {

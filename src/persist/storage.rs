@@ -1,40 +1,84 @@
 //! Files, as far as persistence needs them: a trait, so that tests can put faults between it and the disk.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io;
-use std::os::unix::fs::FileExt;
+use std::os::fd::AsRawFd;
+use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
 use std::path::Path;
+use std::time::{Duration, SystemTime};
 
 use crate::error::{Error, Result};
 
-/// A place where files live.
-pub(crate) trait Storage: Send {
-    /// Opens a file that is there for writing.
-    fn open(&self, path: &Path) -> Result<Box<dyn StorageFile>>;
-    /// Makes a file; None if something has the name already.
+/// A place where files live. What is written, made, renamed or removed may be lost in a crash, in part and in any
+/// order, until the file (for names: the folder) was synced.
+pub(crate) trait Storage: Send + Sync {
+    /// Opens a file; None if it is not there.
+    fn open(&self, path: &Path, access: Access) -> Result<Option<Box<dyn StorageFile>>>;
+    /// Makes a file for writing; None if something has the name already.
     fn create(&self, path: &Path) -> Result<Option<Box<dyn StorageFile>>>;
     /// Makes a folder; fine if it is there.
     fn create_dir(&self, path: &Path) -> Result<()>;
     /// Whether there is something at `path`.
-    fn exists(&self, path: &Path) -> bool;
+    fn exists(&self, path: &Path) -> Result<bool>;
     /// Whether a folder holds nothing.
     fn is_empty_dir(&self, path: &Path) -> Result<bool>;
     /// Gives a file another name, in place of what had it.
     fn rename(&self, from: &Path, to: &Path) -> Result<()>;
-    /// Removes a file; the caller does not depend on it.
-    fn remove(&self, path: &Path);
-    /// Has names of a folder on the device.
+    /// Removes a file; fine if it is not there.
+    fn remove(&self, path: &Path) -> Result<()>;
+    /// Has the names of a folder on the device.
     fn sync_dir(&self, path: &Path) -> Result<()>;
+    /// Tells one state of a file from another; None if it is not there.
+    fn stamp(&self, path: &Path) -> Result<Option<Stamp>>;
+}
+
+/// What a file is opened for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Access {
+    Read,
+    Write,
+}
+
+/// Something that holds bytes.
+pub(crate) trait Readable: Send {
+    /// Bytes.
+    fn len(&self) -> Result<u64>;
+    /// Fills `bytes` from an offset on.
+    fn read_at(&self, bytes: &mut [u8], offset: u64) -> Result<()>;
 }
 
 /// An open file.
-pub(crate) trait StorageFile {
+pub(crate) trait StorageFile: Readable {
     /// Writes all bytes at an offset; the file grows as needed.
     fn write_at(&mut self, bytes: &[u8], offset: u64) -> Result<()>;
-    /// Makes the file this long if it is shorter; new bytes are zeros.
-    fn grow(&mut self, len: u64) -> Result<()>;
+    /// Makes the file this long; new bytes are zeros.
+    fn set_len(&mut self, len: u64) -> Result<()>;
+    /// Has room for `len` bytes on the device, where that can be had; changes nothing that can be read.
+    fn reserve(&mut self, len: u64) -> Result<()>;
     /// Has all bytes on the device.
     fn sync(&mut self) -> Result<()>;
+    /// Takes the file's advisory lock; false if somebody else has it. Given back by `unlock`, or with the file.
+    fn try_lock(&self, exclusive: bool) -> Result<bool>;
+    /// Gives the lock back, also for copies of the file that a child of fork holds.
+    fn unlock(&self);
+    /// The operating system's number of the open file.
+    fn number(&self) -> Option<i32>;
+    /// Which file it is; see [`Storage::stamp`].
+    fn stamp(&self) -> Result<Stamp>;
+    /// Sets the time of the last change.
+    fn set_modified(&self, time: Moment) -> Result<()>;
+}
+
+/// A time: seconds and nanoseconds since 1970.
+pub(crate) type Moment = (i64, i64);
+
+/// Tells one state of a file from another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Stamp {
+    /// Device and number of the file.
+    pub(crate) file: (u64, u64),
+    pub(crate) len: u64,
+    pub(crate) modified: Moment,
 }
 
 /// The error of an operation on a file.
@@ -51,6 +95,27 @@ fn failure(what: &str, path: &Path, error: &io::Error) -> Error {
     Error::Io(format!("cannot {what} {}: {error}", path.display()).into())
 }
 
+/// The failure of a file that must be there.
+pub(super) fn missing(path: &Path) -> Error {
+    failure("open", path, &io::Error::from_raw_os_error(libc::ENOENT))
+}
+
+/// Opens a file that must be there.
+pub(super) fn open(storage: &dyn Storage, path: &Path, access: Access) -> Result<Box<dyn StorageFile>> {
+    storage.open(path, access)?.ok_or_else(|| missing(path))
+}
+
+/// All bytes of a file from an offset on.
+pub(super) fn read(file: &dyn StorageFile, offset: u64, len: u64) -> Result<Vec<u8>> {
+    let no_memory = || crate::error::out_of_memory("a part of a file");
+    let len = usize::try_from(len).map_err(|_| no_memory())?;
+    let mut bytes = Vec::new();
+    bytes.try_reserve_exact(len).map_err(|_| no_memory())?;
+    bytes.resize(len, 0);
+    file.read_at(&mut bytes, offset)?;
+    Ok(bytes)
+}
+
 /// The operating system's files.
 pub(crate) struct OsStorage;
 
@@ -59,14 +124,32 @@ struct OsFile {
     path: Box<Path>,
 }
 
+fn stamp_of(meta: &fs::Metadata) -> Stamp {
+    Stamp { file: (meta.dev(), meta.ino()), len: meta.len(), modified: (meta.mtime(), meta.mtime_nsec()) }
+}
+
 impl Storage for OsStorage {
-    fn open(&self, path: &Path) -> Result<Box<dyn StorageFile>> {
-        let file = OpenOptions::new().write(true).open(path).map_err(|e| failure("open", path, &e))?;
-        Ok(Box::new(OsFile { file, path: path.into() }))
+    fn open(&self, path: &Path, access: Access) -> Result<Option<Box<dyn StorageFile>>> {
+        // Not blocking: whoever puts a pipe there must not have us wait for its other end. Files of our own are never
+        // links: one that somebody brings along may lead anywhere.
+        let own = path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"hnx."));
+        let flags = libc::O_NONBLOCK | if own { libc::O_NOFOLLOW } else { 0 };
+        let mut options = OpenOptions::new();
+        options.read(true).write(access == Access::Write).custom_flags(flags);
+        let file = match options.open(path) {
+            Ok(file) => file,
+            Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(e) => return Err(failure("open", path, &e)),
+        };
+        match file.metadata() {
+            Ok(meta) if meta.is_file() => Ok(Some(Box::new(OsFile { file, path: path.into() }))),
+            Ok(_) => Err(crate::error::invalid(format!("{} is not a regular file", path.display()))),
+            Err(e) => Err(failure("look at", path, &e)),
+        }
     }
 
     fn create(&self, path: &Path) -> Result<Option<Box<dyn StorageFile>>> {
-        match OpenOptions::new().write(true).create_new(true).open(path) {
+        match OpenOptions::new().read(true).write(true).create_new(true).open(path) {
             Ok(file) => Ok(Some(Box::new(OsFile { file, path: path.into() }))),
             Err(e) if e.kind() == io::ErrorKind::AlreadyExists => Ok(None),
             Err(e) => Err(failure("make", path, &e)),
@@ -82,8 +165,12 @@ impl Storage for OsStorage {
         }
     }
 
-    fn exists(&self, path: &Path) -> bool {
-        path.symlink_metadata().is_ok()
+    fn exists(&self, path: &Path) -> Result<bool> {
+        match path.symlink_metadata() {
+            Ok(_) => Ok(true),
+            Err(e) if matches!(e.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => Ok(false),
+            Err(e) => Err(failure("look at", path, &e)),
+        }
     }
 
     fn is_empty_dir(&self, path: &Path) -> Result<bool> {
@@ -95,30 +182,95 @@ impl Storage for OsStorage {
         fs::rename(from, to).map_err(|e| failure("rename to", to, &e))
     }
 
-    fn remove(&self, path: &Path) {
-        let _ = fs::remove_file(path);
+    fn remove(&self, path: &Path) -> Result<()> {
+        match fs::remove_file(path) {
+            Err(e) if e.kind() != io::ErrorKind::NotFound => Err(failure("remove", path, &e)),
+            _ => Ok(()),
+        }
     }
 
     fn sync_dir(&self, path: &Path) -> Result<()> {
         let folder = if path.as_os_str().is_empty() { Path::new(".") } else { path };
         File::open(folder).and_then(|f| f.sync_all()).map_err(|e| failure("sync the directory", folder, &e))
     }
+
+    fn stamp(&self, path: &Path) -> Result<Option<Stamp>> {
+        match fs::metadata(path) {
+            Ok(meta) => Ok(Some(stamp_of(&meta))),
+            Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(e) => Err(failure("look at", path, &e)),
+        }
+    }
+}
+
+impl OsFile {
+    fn failed<T>(&self, what: &str, result: io::Result<T>) -> Result<T> {
+        result.map_err(|e| failure(what, &self.path, &e))
+    }
+}
+
+impl Readable for OsFile {
+    fn len(&self) -> Result<u64> {
+        Ok(self.stamp()?.len)
+    }
+
+    fn read_at(&self, bytes: &mut [u8], offset: u64) -> Result<()> {
+        self.failed("read", self.file.read_exact_at(bytes, offset))
+    }
 }
 
 impl StorageFile for OsFile {
     fn write_at(&mut self, bytes: &[u8], offset: u64) -> Result<()> {
-        self.file.write_all_at(bytes, offset).map_err(|e| failure("write to", &self.path, &e))
+        self.failed("write to", self.file.write_all_at(bytes, offset))
     }
 
-    fn grow(&mut self, len: u64) -> Result<()> {
-        let old = self.file.metadata().map_err(|e| failure("look at", &self.path, &e))?.len();
-        if old < len {
-            self.file.set_len(len).map_err(|e| failure("extend", &self.path, &e))?;
+    fn set_len(&mut self, len: u64) -> Result<()> {
+        self.failed("change the length of", self.file.set_len(len))
+    }
+
+    fn reserve(&mut self, len: u64) -> Result<()> {
+        #[cfg(target_os = "linux")]
+        if self.len()? < len {
+            let len = libc::off_t::try_from(len).unwrap_or(libc::off_t::MAX);
+            // SAFETY: our file; no memory is passed.
+            let done = unsafe { libc::fallocate(self.file.as_raw_fd(), libc::FALLOC_FL_KEEP_SIZE, 0, len) };
+            let error = io::Error::last_os_error();
+            // File systems that cannot do it find out when they write.
+            if done != 0 && matches!(error.raw_os_error(), Some(libc::ENOSPC | libc::EDQUOT | libc::EIO)) {
+                return self.failed("have room for", Err(error));
+            }
         }
+        let _ = len;
         Ok(())
     }
 
     fn sync(&mut self) -> Result<()> {
-        self.file.sync_data().map_err(|e| failure("sync", &self.path, &e))
+        self.failed("sync", self.file.sync_data())
+    }
+
+    fn try_lock(&self, exclusive: bool) -> Result<bool> {
+        let tried = if exclusive { self.file.try_lock() } else { self.file.try_lock_shared() };
+        match tried {
+            Ok(()) => Ok(true),
+            Err(TryLockError::WouldBlock) => Ok(false),
+            Err(TryLockError::Error(e)) => self.failed("lock", Err(e)),
+        }
+    }
+
+    fn unlock(&self) {
+        let _ = self.file.unlock();
+    }
+
+    fn number(&self) -> Option<i32> {
+        Some(self.file.as_raw_fd())
+    }
+
+    fn stamp(&self) -> Result<Stamp> {
+        self.failed("look at", self.file.metadata()).map(|meta| stamp_of(&meta))
+    }
+
+    fn set_modified(&self, (seconds, nanos): Moment) -> Result<()> {
+        let since = Duration::new(seconds.unsigned_abs(), nanos as u32 % 1_000_000_000);
+        self.failed("set the time of", self.file.set_modified(SystemTime::UNIX_EPOCH + since))
     }
 }

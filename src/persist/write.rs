@@ -1,11 +1,14 @@
 //! Writing a whole index.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use super::directory::Directory;
+use super::directory::{self, record_sums, sums_start, Directory, Made};
 use super::format::Header;
+use super::journal::{DATA_FILES, SUMS};
 use super::lists;
 use super::storage::{OsStorage, Storage, StorageFile};
+use super::sums::{weight, SumsHead, SUMS_START};
 use crate::error::{invalid, Result};
 use crate::index::core::{Core, Stated};
 use crate::store::layout::{Layout, LIST_HEADER};
@@ -88,6 +91,10 @@ struct Appender {
 }
 
 impl Appender {
+    fn new(file: Box<dyn StorageFile>) -> Self {
+        Self { file, buffer: Vec::new(), written: 0 }
+    }
+
     fn flush_beyond(&mut self, limit: usize) -> Result<()> {
         if self.buffer.len() > limit {
             self.file.write_at(&self.buffer, self.written)?;
@@ -101,11 +108,12 @@ impl Appender {
 /// Writes the whole index to `path`.
 pub(crate) fn save(core: &Core, stated: &Stated, path: &Path, format: Format) -> Result<()> {
     if format == Format::ChromaDirectory {
-        if OsStorage.exists(path) && !OsStorage.is_empty_dir(path)? {
+        let storage: Arc<dyn Storage> = Arc::new(OsStorage);
+        if storage.exists(path)? && !storage.is_empty_dir(path)? && !directory::is_unfinished(&storage, path)? {
             return Err(invalid(format!("{} is not empty", path.display())));
         }
         let _still = core.stand_still();
-        return Directory::create(Box::new(OsStorage), path, core, stated).map(|_| ());
+        return Directory::create(storage, path, core, stated, false).map(|_| ());
     }
     save_file(&OsStorage, path, |file| write_file(file, core, stated, format == Format::Chroma))
 }
@@ -124,7 +132,7 @@ fn save_file(storage: &dyn Storage, path: &Path, write: impl FnOnce(Box<dyn Stor
     let (beside, file) = temporary(storage, &path)?;
     let written = write(file).and_then(|()| storage.rename(&beside, &path));
     if written.is_err() {
-        storage.remove(&beside);
+        let _ = storage.remove(&beside);
         return written;
     }
     storage.sync_dir(path.parent().unwrap_or(Path::new("")))
@@ -145,7 +153,7 @@ fn temporary(storage: &dyn Storage, path: &Path) -> Result<(PathBuf, Box<dyn Sto
 }
 
 fn write_file(file: Box<dyn StorageFile>, core: &Core, stated: &Stated, with_lengths: bool) -> Result<()> {
-    let mut out = Appender { file, buffer: Vec::new(), written: 0 };
+    let mut out = Appender::new(file);
     let _still = core.stand_still();
     let (store, layout) = (core.store(), packed(core.store()));
     out.buffer.extend_from_slice(&header(core, stated, layout).to_bytes());
@@ -165,4 +173,43 @@ fn write_file(file: Box<dyn StorageFile>, core: &Core, stated: &Stated, with_len
     }
     out.flush_beyond(0)?;
     out.file.sync()
+}
+
+/// Writes the files of a directory, all but its header, under names that have nothing to keep. The index stands still.
+pub(super) fn write_data(
+    storage: &dyn Storage,
+    store: &Store,
+    layout: &Layout,
+    head: &SumsHead,
+    place: impl Fn(&str) -> PathBuf,
+) -> Result<Made> {
+    let create = |name: &str| {
+        let path = place(name);
+        storage.remove(&path)?;
+        let file = storage.create(&path)?.ok_or_else(|| invalid(format!("{} is in use", path.display())))?;
+        Ok(Appender::new(file))
+    };
+    let [records, lengths, lists, sums] = DATA_FILES;
+    let mut files = [create(records)?, create(lengths)?, create(lists)?, create(sums)?];
+    let [records, lengths, lists, sums] = &mut files;
+    sums.buffer.extend_from_slice(&[0; SUMS_START]);
+    let mut total: u64 = 0;
+    for slot in store.slots() {
+        let start = records.buffer.len();
+        append_record(store, slot, layout, &mut records.buffer);
+        let record = record_sums(store, slot, &records.buffer[start..], layout);
+        total = total.wrapping_add(weight(slot.id(), &record));
+        sums.buffer.extend_from_slice(&record);
+        lengths.buffer.extend_from_slice(&length_bytes(store, slot));
+        lists::append(store, slot, &mut lists.buffer);
+        for file in [&mut *records, lengths, lists, sums] {
+            file.flush_beyond(CHUNK)?;
+        }
+    }
+    for file in &mut files {
+        file.flush_beyond(0)?;
+    }
+    files[SUMS].file.write_at(&sums_start(&SumsHead { total, ..*head }), 0)?;
+    let lens = [0, 1, 2, 3].map(|file| files[file].written);
+    Ok(Made { files: files.map(|file| file.file), lens, total })
 }

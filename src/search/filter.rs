@@ -1,6 +1,9 @@
 //! Which records a query wants: live ones that the host accepts.
 
-use crate::error::{cancelled, Result};
+use std::collections::HashSet;
+
+use crate::error::{cancelled, out_of_memory, Result};
+use crate::store::labels::Seed;
 use crate::store::view::View;
 use crate::store::Slot;
 
@@ -16,5 +19,21 @@ pub(crate) fn wanted(view: &View<'_>, slot: Slot, deletions: bool, accept: Optio
     match accept {
         None => Ok(true),
         Some(accept) => accept(view.label(slot)).ok_or_else(cancelled),
+    }
+}
+
+/// Labels that a host lists.
+pub(crate) struct LabelSet(HashSet<u64, Seed>);
+
+impl LabelSet {
+    pub(crate) fn new(labels: &[u64]) -> Result<Self> {
+        let mut set = HashSet::with_hasher(Seed::random());
+        set.try_reserve(labels.len()).map_err(|_| out_of_memory("the labels of a filter"))?;
+        set.extend(labels);
+        Ok(Self(set))
+    }
+
+    pub(crate) fn contains(&self, label: u64) -> bool {
+        self.0.contains(&label)
     }
 }

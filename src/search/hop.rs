@@ -89,7 +89,7 @@ impl<D: Distance> Hop<D> {
         // The ids were read relaxed; what was published with them is read from here on.
         fence(Ordering::Acquire);
         let slots = &self.slots[..count];
-        let bytes = view.store().layout().vector_bytes.min(PREFETCH_BYTES);
+        let bytes = view.row_bytes().min(PREFETCH_BYTES);
         for slot in &slots[..slots.len().min(AHEAD)] {
             view.prefetch(*slot, bytes);
         }

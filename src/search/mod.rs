@@ -3,13 +3,19 @@
 //! Two searches of a level exist. [`layer`] keeps hnswlib's two heaps, tie for tie: construction uses it, because a
 //! graph must come out the same, and queries on an index with deleted records or with a filter do. [`beam`] keeps one sorted pool; it
 //! is for queries on an index without any, which is the usual case.
+//!
+//! Where an index has codes ([`crate::codes`]), both run on these instead of the vectors, and [`guided`] measures the best of
+//! what they found exactly. [`lanes`] does so for several queries of a batch at once.
 
 pub(crate) mod beam;
+pub(crate) mod code_engine;
 pub(crate) mod descend;
 pub(crate) mod engine;
 pub(crate) mod filter;
+pub(crate) mod guided;
 pub(crate) mod heap;
 pub(crate) mod hop;
+pub(crate) mod lanes;
 pub(crate) mod layer;
 pub(crate) mod pool;
 pub(crate) mod query;

@@ -10,8 +10,9 @@ use std::sync::{Arc, Mutex};
 use crate::distance::kernel::Distance;
 use crate::error::Result;
 use crate::graph::select::Pruning;
-use crate::search::heap::Heap;
+use crate::search::heap::{Heap, Near};
 use crate::search::hop::Hop;
+use crate::search::lanes::Lane;
 use crate::search::pool::Pool;
 use crate::search::visited::Visited;
 use crate::store::data::Data;
@@ -67,6 +68,8 @@ pub(crate) struct Work<D = f32> {
     pub(crate) frontier: Heap<D>,
     pub(crate) found: Heap<D>,
     pub(crate) pool: Pool,
+    /// What a guided walk found, nearest first.
+    pub(crate) near: Vec<Near<D>>,
     /// What a query found, nearest first, and what it cost above the ground.
     pub(crate) results: Vec<Hit<D>>,
     pub(crate) steps: Steps,
@@ -117,6 +120,15 @@ impl<D: Distance> Work<D> {
     }
 }
 
+impl Scratch {
+    /// Makes at least `count` lanes.
+    pub(crate) fn make_lanes(&mut self, count: usize, store: &Store) {
+        while self.lanes.len() < count {
+            self.lanes.push(Lane::new(store));
+        }
+    }
+}
+
 /// One thread's buffers for one index.
 pub(crate) struct Scratch {
     pub(crate) cell: Arc<SessionCell>,
@@ -126,6 +138,8 @@ pub(crate) struct Scratch {
     pub(crate) keys: Work<i64>,
     /// A vector made ready: normalised, or copied to an address that kernels like.
     pub(crate) vector: Data,
+    /// The queries of a batch that codes guide.
+    pub(crate) lanes: Vec<Lane>,
     home: Arc<Home>,
 }
 
@@ -163,7 +177,8 @@ impl Scratches {
             let vector = Data::new(store.layout().vector_bytes);
             let cell = store.rewrites().register();
             let (work, integers, keys) = Default::default();
-            Box::new(Scratch { cell, work, integers, keys, vector, home: Arc::clone(&self.0) })
+            let lanes = Vec::new();
+            Box::new(Scratch { cell, work, integers, keys, vector, lanes, home: Arc::clone(&self.0) })
         })
     }
 }

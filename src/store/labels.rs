@@ -20,6 +20,12 @@ pub(crate) struct LabelHasher(u64);
 /// Starts hashers from the number.
 pub(crate) struct Seed(u64);
 
+impl Seed {
+    pub(crate) fn random() -> Self {
+        Self(RandomState::new().hash_one(0))
+    }
+}
+
 impl BuildHasher for Seed {
     type Hasher = LabelHasher;
 
@@ -60,7 +66,7 @@ pub(crate) struct Labels {
 impl Labels {
     pub(crate) fn new() -> Self {
         let stripes = (0..STRIPES).map(|_| ByteLock::new()).collect();
-        let map = HashMap::with_hasher(Seed(RandomState::new().hash_one(0)));
+        let map = HashMap::with_hasher(Seed::random());
         Self { map: RwLock::new(map), stripes, vacant: Mutex::default() }
     }
 

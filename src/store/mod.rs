@@ -3,7 +3,7 @@
 //! # Contents
 //! A record per id in one block that never moves ([`arena`]), laid out as [`layout`] says; beside it, per id: the
 //! level, the upper-level lists (one block of the C heap per record that has any, as hnswlib has them), a lock of one
-//! byte, and for cosine the vector's length. Labels to ids: [`labels`]. Changed since the last persist: [`dirty`].
+//! byte, for cosine the vector's length, and a code ([`coding`]) if there are codes. Labels to ids: [`labels`]. Changed since the last persist: [`dirty`].
 //!
 //! # Reading without locks
 //! A [`Slot`] is an id below `count`; memory of such an id stays valid for the store's life. Link slots and list
@@ -15,6 +15,7 @@
 //! Lists are written under the record's lock. A vector that searches may be reading is replaced by [`rewrite`] only.
 
 pub(crate) mod arena;
+pub(crate) mod coding;
 pub(crate) mod data;
 pub(crate) mod dirty;
 pub(crate) mod hash_order;
@@ -27,6 +28,7 @@ pub(crate) mod view;
 use std::ptr::{self, NonNull};
 use std::sync::atomic::{AtomicI32, AtomicPtr, AtomicU32, AtomicUsize, Ordering};
 
+use crate::codes::Codes;
 use crate::error::{out_of_memory, Result};
 use crate::sync::{ByteGuard, ByteLock};
 use arena::Arena;
@@ -117,6 +119,9 @@ pub(crate) struct Store {
     lengths: Option<Arena>,
     dirty: Dirty,
     rewrites: Rewrites,
+    /// Null, or the generation of codes that searches use: see [`coding`].
+    codes: AtomicPtr<Codes>,
+    code_bytes: AtomicUsize,
     count: Shared<AtomicUsize>,
     /// Records that memory is committed for.
     room: AtomicUsize,
@@ -147,8 +152,10 @@ impl Store {
             uppers: side(8)?,
             locks: side(1)?,
             lengths: with_lengths.then(|| side(4)).transpose()?,
-            dirty: Dirty::new(side(1)?),
+            dirty: Dirty::new(Arena::reserve_up_to(most.max(1) + 16, least.max(1) + 16)?),
             rewrites: Rewrites::new(layout.vector_bytes),
+            codes: AtomicPtr::new(ptr::null_mut()),
+            code_bytes: AtomicUsize::new(0),
             count: Shared::new(AtomicUsize::new(0)),
             room: AtomicUsize::new(0),
             upper_bytes: AtomicUsize::new(0),
@@ -182,7 +189,12 @@ impl Store {
 
     /// All slots there are now, ascending.
     pub(crate) fn slots(&self) -> impl Iterator<Item = Slot> {
-        (0..self.count() as u32).map(Slot)
+        self.slots_from(0)
+    }
+
+    /// As [`Store::slots`], from the id `first` on.
+    pub(crate) fn slots_from(&self, first: usize) -> impl Iterator<Item = Slot> {
+        (first as u32..self.count() as u32).map(Slot)
     }
 
     /// Refuses a number of records that the reserved address range cannot hold.
@@ -205,6 +217,10 @@ impl Store {
         self.dirty.make_room(records)?;
         if let Some(lengths) = &self.lengths {
             lengths.commit(4 * records)?;
+        }
+        if let Some(codes) = self.codes() {
+            codes.make_room(records)?;
+            self.code_bytes.store(codes.memory(), Ordering::Relaxed);
         }
         self.room.store(records, Ordering::Release);
         Ok(())
@@ -272,11 +288,12 @@ impl Store {
         Ok(())
     }
 
-    /// Bytes of the records in memory, and of everything beside them.
-    pub(crate) fn memory(&self) -> (usize, usize) {
+    /// Bytes of the records in memory, of their codes, and of everything beside them.
+    pub(crate) fn memory(&self) -> (usize, usize, usize) {
         let sides = self.levels.committed() + self.uppers.committed() + self.locks.committed();
         let rest = self.dirty.memory() + self.lengths.as_ref().map_or(0, Arena::committed);
-        (self.records.committed(), sides + rest + self.upper_bytes.load(Ordering::Relaxed))
+        let codes = self.code_bytes.load(Ordering::Relaxed);
+        (self.records.committed(), codes, sides + rest + self.upper_bytes.load(Ordering::Relaxed))
     }
 
     /// Addresses for a host that reaches into the memory; they stay what they are.
@@ -340,7 +357,13 @@ impl Store {
     /// Label of a record, under the same condition as [`Store::vector_ptr`].
     pub(crate) fn label(&self, slot: Slot) -> u64 {
         // SAFETY: 8 bytes inside the record, complete since the slot was linked to.
-        unsafe { self.record(slot.index()).add(self.layout.label).cast::<u64>().read_unaligned() }
+        unsafe { self.label_ptr(slot).cast::<u64>().read_unaligned() }
+    }
+
+    /// Address of a record's label.
+    #[inline(always)]
+    pub(crate) fn label_ptr(&self, slot: Slot) -> *const u8 {
+        self.record(slot.index()).wrapping_add(self.layout.label)
     }
 
     /// Copies the vector out, under the same condition as [`Store::vector_ptr`].
@@ -417,8 +440,11 @@ impl Store {
             ptr::copy_nonoverlapping(vector.as_ptr(), record.add(self.layout.vector), vector.len());
             record.add(self.layout.label).cast::<u64>().write_unaligned(label);
         }
+        if let Some(codes) = self.codes() {
+            codes.write(slot.index(), vector.as_ptr());
+        }
         self.set_length(slot, length);
-        self.dirty.mark(slot);
+        self.dirty.mark_whole(slot);
     }
 
     /// Writes the length, where lengths are kept.
@@ -451,5 +477,6 @@ impl Drop for Store {
                 self.free_upper(self.upper(id).load(Ordering::Relaxed));
             }
         }
+        self.free_codes();
     }
 }

@@ -16,6 +16,7 @@ use std::sync::{Arc, Mutex};
 
 use super::data::Data;
 use super::{Slot, Store};
+use crate::codes::PADDING;
 use crate::sync::{heavy_fence, light_fence, lock, Backoff};
 
 /// A record as it was before the rewrite that is under way.
@@ -24,6 +25,8 @@ pub(crate) struct Before {
     pub(super) label: u64,
     pub(super) deleted: bool,
     pub(super) vector: Data,
+    /// The vector's code, where there are codes.
+    pub(super) code: Data,
 }
 
 /// The cell of one reader, on a cache line of its own: the epoch of its session, 0 between sessions.
@@ -49,7 +52,10 @@ unsafe impl Sync for Rewrites {}
 
 impl Rewrites {
     pub(super) fn new(bytes: usize) -> Self {
-        let before = || UnsafeCell::new(Before { id: u32::MAX, label: 0, deleted: false, vector: Data::new(bytes) });
+        let before = || {
+            let (vector, code) = (Data::new(bytes), Data::new((bytes / 4).next_multiple_of(PADDING)));
+            UnsafeCell::new(Before { id: u32::MAX, label: 0, deleted: false, vector, code })
+        };
         Self {
             epoch: AtomicU64::new(2),
             before: [before(), before()],
@@ -95,6 +101,24 @@ impl Rewrites {
 impl Store {
     /// Replaces vector, length and label of a record. The caller holds the label's lock and no session.
     pub(crate) fn rewrite(&self, slot: Slot, vector: &[u8], length: f32, label: u64) {
+        let keep = |before: &mut Before| {
+            (before.id, before.label, before.deleted) = (slot.id(), self.label(slot), self.is_deleted(slot));
+            self.copy_vector(slot, before.vector.bytes_mut());
+            if let Some(codes) = self.codes() {
+                codes.copy(slot.index(), before.code.bytes_mut());
+            }
+        };
+        self.step(keep, || self.fill(slot, vector, length, label));
+    }
+
+    /// Waits until every session that is open now is closed.
+    pub(super) fn wait_for_sessions(&self) {
+        self.step(|before| before.id = u32::MAX, || {});
+    }
+
+    /// From one even epoch to the next: `keep` fills the copy for sessions that open meanwhile, `write` runs when all
+    /// others are closed.
+    fn step(&self, keep: impl FnOnce(&mut Before), write: impl FnOnce()) {
         let rewrites = &self.rewrites;
         let _one = lock(&rewrites.rewriting);
         if rewrites.process.swap(std::process::id(), Ordering::Relaxed) != std::process::id() {
@@ -105,8 +129,7 @@ impl Store {
         // SAFETY: we hold the lock, and the sessions of epoch odd - 4, the last ones to use this copy, were seen to
         // close before epoch odd - 2 was over.
         let before = unsafe { &mut *rewrites.before[(odd >> 1 & 1) as usize].get() };
-        (before.id, before.label, before.deleted) = (slot.id(), self.label(slot), self.is_deleted(slot));
-        self.copy_vector(slot, before.vector.bytes_mut());
+        keep(before);
         rewrites.epoch.store(odd, Ordering::Release);
         heavy_fence();
         let cells = lock(&rewrites.cells).clone();
@@ -116,7 +139,7 @@ impl Store {
                 wait.pause();
             }
         }
-        self.fill(slot, vector, length, label);
+        write();
         rewrites.epoch.store(odd + 1, Ordering::Release);
     }
 }

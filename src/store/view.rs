@@ -1,21 +1,29 @@
 //! What a session sees: the records, one of them perhaps as it was before a rewrite. Distances are computed here,
-//! because here ids become addresses.
+//! because here ids become addresses: of vectors, or, in a view [`View::on_codes`], of their codes.
 
 use std::marker::PhantomData;
 
 use super::rewrite::{Before, SessionCell};
 use super::{Slot, Store};
+use crate::codes::Codes;
 use crate::distance::kernel::{Kernel, Ruler};
 
 /// An open session on a store.
 pub(crate) struct View<'a> {
     store: &'a Store,
-    cell: &'a SessionCell,
+    /// None: the session is another view's.
+    cell: Option<&'a SessionCell>,
     before: Option<&'a Before>,
     /// Id of the record to be read from `before`; u32::MAX, which is no slot, when there is none.
     moved: u32,
     count: usize,
     ruler: Ruler<'a>,
+    codes: Option<&'a Codes>,
+    /// What is measured: the row of id 0, the distance to the next, bytes of a row, and the row of `moved`.
+    rows: *const u8,
+    stride: usize,
+    row_bytes: usize,
+    moved_row: *const u8,
 }
 
 /// A vector to measure from: readable for what the view measures as long as the view is used with it.
@@ -27,7 +35,51 @@ impl<'a> View<'a> {
     #[inline]
     pub(crate) fn open(store: &'a Store, cell: &'a SessionCell, ruler: Ruler<'a>) -> Self {
         let before = store.rewrites.open(cell);
-        Self { store, cell, before, moved: before.map_or(u32::MAX, |b| b.id), count: store.count(), ruler }
+        let count = store.count();
+        // After the session and the count: what keeps codes from being exact is stated before its record is shown.
+        let codes = store.codes();
+        Self {
+            store,
+            cell: Some(cell),
+            before,
+            moved: before.map_or(u32::MAX, |b| b.id),
+            count,
+            ruler,
+            codes,
+            rows: store.vector_ptr(Slot::FIRST),
+            stride: store.layout.stride,
+            row_bytes: store.layout.vector_bytes,
+            moved_row: before.map_or(std::ptr::null(), |b| b.vector.bytes().as_ptr()),
+        }
+    }
+
+    /// The codes of this session, if there are any.
+    #[inline(always)]
+    pub(crate) fn codes(&self) -> Option<&'a Codes> {
+        self.codes
+    }
+
+    /// Whether codes are the vectors of all records of this session.
+    pub(crate) fn codes_are_lossless(&self, codes: &Codes) -> bool {
+        codes.quantiser().is_lossless() && codes.exceptional() == 0 && self.before.is_none()
+    }
+
+    /// The same session with the codes in the place of the vectors.
+    #[inline]
+    pub(crate) fn on_codes(&self, codes: &'a Codes) -> View<'_> {
+        View {
+            store: self.store,
+            cell: None,
+            before: self.before,
+            moved: self.moved,
+            count: self.count,
+            ruler: Ruler::values(codes.stride(), i32::MAX.into()),
+            codes: None,
+            rows: codes.rows(),
+            stride: codes.stride(),
+            row_bytes: codes.stride(),
+            moved_row: self.before.map_or(std::ptr::null(), |b| b.code.bytes().as_ptr()),
+        }
     }
 
     /// What is measured with.
@@ -60,7 +112,7 @@ impl<'a> View<'a> {
 
     /// A vector of ours to measure from.
     pub(crate) fn query<'q>(&self, vector: &'q [u8]) -> Query<'q> {
-        assert_eq!(vector.len(), self.store.layout.vector_bytes);
+        assert!(vector.len() >= self.row_bytes);
         Query(vector.as_ptr(), PhantomData)
     }
 
@@ -88,10 +140,16 @@ impl<'a> View<'a> {
     /// Address of a record's vector, which is not written while the session is open.
     #[inline(always)]
     pub(crate) fn row(&self, slot: Slot) -> *const u8 {
-        match self.before {
-            Some(before) if slot.0 == self.moved => before.vector.bytes().as_ptr(),
-            _ => self.store.vector_ptr(slot),
+        if slot.0 == self.moved {
+            return self.moved_row;
         }
+        self.rows.wrapping_add(slot.index() * self.stride)
+    }
+
+    /// Bytes of what is measured of a record.
+    #[inline(always)]
+    pub(crate) fn row_bytes(&self) -> usize {
+        self.row_bytes
     }
 
     /// Label of a record.
@@ -101,6 +159,12 @@ impl<'a> View<'a> {
             Some(before) if slot.0 == self.moved => before.label,
             _ => self.store.label(slot),
         }
+    }
+
+    /// Asks for the line of a record's label.
+    #[inline(always)]
+    pub(crate) fn prefetch_label(&self, slot: Slot) {
+        prefetch(self.store.label_ptr(slot));
     }
 
     /// Whether a record is deleted.
@@ -150,14 +214,16 @@ impl<'a> View<'a> {
     /// Asks for the lines of a record's vector.
     #[inline(always)]
     pub(crate) fn prefetch(&self, slot: Slot, bytes: usize) {
-        prefetch_lines(self.store.vector_ptr(slot), bytes);
+        prefetch_lines(self.rows.wrapping_add(slot.index() * self.stride), bytes);
     }
 }
 
 impl Drop for View<'_> {
     #[inline]
     fn drop(&mut self) {
-        self.store.rewrites.close(self.cell);
+        if let Some(cell) = self.cell {
+            self.store.rewrites.close(cell);
+        }
     }
 }
 

@@ -144,13 +144,13 @@ impl Bare {
     pub(crate) unsafe fn load(path: &std::path::Path, shape: Shape, cells: Cells) -> Result<(Self, Opened<()>)> {
         shape.check()?;
         let place = |records| shape.placement(records);
-        let opened = persist::load_graph(path, shape.vector_bytes, shape.with_lengths, |h| place(h.count))?;
-        let (graph, opened) = opened.take_graph();
+        // Hosts open a directory several times over; who persists first holds it.
+        let intent = (persist::Intent::WriteLater, Check::Default, false);
+        let opened = persist::load_graph(path, shape.vector_bytes, shape.with_lengths, intent, |h| place(h.count))?;
+        let (graph, mut opened) = opened.take_graph();
         // SAFETY: the caller's promise.
         let bare = unsafe { Self::over(graph, shape, cells)? };
-        if opened.format == persist::Format::ChromaDirectory {
-            persist::adopt_directory(&bare.core, path, opened.header);
-        }
+        persist::adopt_directory(&bare.core, path, &mut opened, true);
         Ok((bare, opened))
     }
 

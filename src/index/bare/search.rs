@@ -23,6 +23,7 @@ impl Bare {
     ///
     /// # Safety
     /// `query` is readable for what the distance reads.
+    #[allow(clippy::too_many_arguments, reason = "what a query has, and where its results go")]
     pub(crate) unsafe fn search(
         &self,
         query: *const u8,

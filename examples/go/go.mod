@@ -1,0 +1,3 @@
+module libhnx.example
+
+go 1.19

@@ -1,0 +1,136 @@
+/**
+ * libhnx for Node: an HNSW vector index.
+ *
+ * Methods that return a promise work on a thread of libuv's pool and leave the event loop free; they copy what they are
+ * given first. Others block. Any of them may run beside any other, and beside close().
+ * A call that fails throws, or rejects with, an {@link HnxError}; arguments of a wrong type are a TypeError or RangeError.
+ */
+
+/** Labels: a BigUint64Array is used as it is; numbers must be safe integers. */
+export type Labels = BigUint64Array | Iterable<bigint | number>;
+
+export interface Options {
+    /** Default 'l2'. */
+    metric?: 'l2' | 'ip' | 'cosine';
+    /** Floats per vector. */
+    dim: number;
+    /** Capacity; 0, the default: grow on demand. */
+    maxElements?: number;
+    /** With it replaceDeleted may be used. */
+    allowReplaceDeleted?: boolean;
+}
+
+export interface CreateOptions extends Options {
+    /** Links a record makes; default 16. */
+    m?: number;
+    /** Candidates an insertion looks at; default 200. */
+    efConstruction?: number;
+    /** Default 100. */
+    seed?: number | bigint;
+    /** Directory of persist(); without it the index lives in memory only. */
+    persistPath?: string;
+}
+
+export interface LoadOptions extends Options {
+    /** Map the file instead of reading it. */
+    mmap?: boolean;
+    readOnly?: boolean;
+    check?: 'default' | 'fast' | 'deep';
+}
+
+export interface AddOptions {
+    /** 0, the default: all cores; 1: rows in order. */
+    threads?: number;
+    replaceDeleted?: boolean;
+    insertOnly?: boolean;
+    updateOnly?: boolean;
+}
+
+export interface QueryOptions {
+    /** Size of the candidate list; 0, the default: the index's. */
+    ef?: number;
+    /** 0, the default: all cores. */
+    threads?: number;
+    /** The labels that may be found. */
+    only?: Labels;
+    /** The labels that may not be found. */
+    except?: Labels;
+}
+
+export interface SyncQueryOptions extends QueryOptions {
+    /** Whether a label may be found. Slower than a list. */
+    filter?: (label: bigint) => boolean;
+}
+
+/** k cells for each query, nearest first; counts says how many are used, the others hold 2^64 - 1 and Infinity. */
+export interface Result {
+    k: number;
+    labels: BigUint64Array;
+    distances: Float32Array;
+    counts: Uint32Array;
+}
+
+export interface Stats {
+    metric: 'l2' | 'ip' | 'cosine';
+    dim: number;
+    count: number;
+    deleted: number;
+    capacity: number;
+    m: number;
+    efConstruction: number;
+    ef: number;
+    maxLevel: number;
+    recordBytes: number;
+    otherBytes: number;
+    dirtyRecords: number;
+}
+
+/** A call that failed. */
+export class HnxError extends Error {
+    /** Number of the status. */
+    readonly status: number;
+    /** Its name, such as 'HNX_ERR_NOT_FOUND'. */
+    readonly code: string;
+}
+
+export class Index {
+    private constructor();
+    /** Makes an empty index. */
+    static create(options: CreateOptions): Index;
+    /** Opens a file of hnswlib or Chroma, or a directory of Chroma, which persist() then writes to. */
+    static load(path: string, options: LoadOptions): Promise<Index>;
+    /** Frees the index: now, or when the calls that run have ended. May be called again. */
+    close(): void;
+    /** Adds a vector for each label, or updates those whose label exists. A row that fails leaves the others to be added. */
+    add(vectors: Float32Array, labels: Labels, options?: AddOptions): Promise<void>;
+    /** As add(), on this thread, without copies; ends at the first row that fails. */
+    addSync(vectors: Float32Array, labels: Labels, options?: AddOptions): void;
+    markDeleted(label: bigint | number): void;
+    unmarkDeleted(label: bigint | number): void;
+    /** Sets the capacity. */
+    resize(maxElements: number): void;
+    /** Sets the size of the candidate list of queries that give none; 10 at first. */
+    setEf(ef: number): void;
+    /** Finds the k nearest vectors of each query. Fewer is no error. */
+    query(queries: Float32Array, k: number, options?: QueryOptions): Promise<Result>;
+    /** As query(), on this thread, without copies, and with a function as filter. */
+    querySync(queries: Float32Array, k: number, options?: SyncQueryOptions): Result;
+    /** Reads vectors back. */
+    get(labels: Labels): Float32Array;
+    /** Lists labels in the order they were added; default 'live'. */
+    labels(which?: 'live' | 'deleted' | 'all'): BigUint64Array;
+    stats(): Stats;
+    /** Floats per vector. */
+    readonly dim: number;
+    /** Records, deleted ones included. */
+    readonly count: number;
+    /** Writes what changed since the last call to the directory of the index. */
+    persist(): Promise<{ generation: number; records: number; bytes: number }>;
+    /** Writes the whole index; default 'hnswlib'. */
+    save(path: string, format?: 'hnswlib' | 'chroma' | 'directory'): Promise<void>;
+}
+
+/** Version of the loaded library. */
+export function version(): string;
+/** The instruction set it uses. */
+export function cpuName(): string;

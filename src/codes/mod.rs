@@ -1,0 +1,148 @@
+//! Codes: a byte for each float of a record, in an array beside the records, so that a search touches a quarter of the
+//! memory. Derived from the records, never the only copy of anything, in no file.
+//!
+//! [`quantiser`] turns floats into codes and says what a distance of codes is worth; the kernels, one file per
+//! instruction set, measure between codes in integers, all with the same results.
+//!
+//! # Life
+//! An index without custom distances trains codes when it has [`FIRST`] records and encodes all of them while no writer
+//! runs; from then on each vector that is written is encoded with it (`Store::fill`), before anybody can find it. When
+//! the index has grown [`GROWTH`]-fold, or too many vectors lie beyond the trained range, a new generation takes the
+//! place of the old one, which is freed when the last session that may read it is closed.
+
+#[cfg(target_arch = "x86_64")]
+pub(crate) mod avx2;
+#[cfg(target_arch = "x86_64")]
+pub(crate) mod avx512;
+#[cfg(target_arch = "aarch64")]
+pub(crate) mod neon;
+pub(crate) mod quantiser;
+pub(crate) mod scalar;
+#[cfg(test)]
+mod tests;
+
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+
+use crate::error::Result;
+use crate::store::arena::Arena;
+use quantiser::Quantiser;
+
+/// Records an index has when it gets codes: below, its vectors are in the cache anyway.
+pub(crate) const FIRST: usize = 1000;
+/// Growth after which the ranges are trained anew.
+pub(crate) const GROWTH: usize = 4;
+/// Codes of a row are padded with zeros to a multiple of this.
+pub(crate) const PADDING: usize = 32;
+/// Of how many records one may be an exception before the ranges are trained anew.
+const EXCEPTIONAL: usize = 64;
+
+/// One generation of codes.
+pub(crate) struct Codes {
+    quantiser: Quantiser,
+    rows: Arena,
+    /// A bit for each record: it is farther from its code than [`Quantiser::limit`].
+    exceptions: Arena,
+    exceptional: AtomicUsize,
+    /// How many there were when all had codes.
+    expected: AtomicUsize,
+    /// Records there were when the ranges were trained.
+    trained: usize,
+}
+
+impl Codes {
+    /// A generation without rows, in an address range for `most` records, `least` at least.
+    pub(crate) fn new(quantiser: Quantiser, trained: usize, most: usize, least: usize) -> Result<Self> {
+        let stride = quantiser.stride();
+        let rows = Arena::reserve_up_to(most * stride, least * stride)?;
+        let bits = |records: usize| records.div_ceil(64) * 8;
+        let exceptions = Arena::reserve_up_to(bits(most), bits(least))?;
+        Ok(Self {
+            quantiser,
+            rows,
+            exceptions,
+            exceptional: AtomicUsize::new(0),
+            expected: AtomicUsize::new(0),
+            trained,
+        })
+    }
+
+    /// Commits memory for `records` rows. Calls must not overlap.
+    pub(crate) fn make_room(&self, records: usize) -> Result<()> {
+        self.rows.commit(records * self.stride())?;
+        self.exceptions.commit(records.div_ceil(64) * 8)
+    }
+
+    pub(crate) fn quantiser(&self) -> &Quantiser {
+        &self.quantiser
+    }
+
+    /// Bytes from one row to the next.
+    #[inline(always)]
+    pub(crate) fn stride(&self) -> usize {
+        self.quantiser.stride()
+    }
+
+    /// Address of the first row.
+    #[inline(always)]
+    pub(crate) fn rows(&self) -> *const u8 {
+        self.rows.base()
+    }
+
+    /// Bytes committed.
+    pub(crate) fn memory(&self) -> usize {
+        self.rows.committed() + self.exceptions.committed()
+    }
+
+    /// Writes the code of record `id`, which has room and which nobody can find yet, or whose readers are excluded.
+    pub(crate) fn write(&self, id: usize, vector: *const u8) {
+        assert!((id + 1) * self.stride() <= self.rows.committed(), "a code without room");
+        // SAFETY: the row is inside the committed block and nobody else uses it; the vector is one of this dim.
+        let exceptional = unsafe {
+            let row = std::slice::from_raw_parts_mut(self.rows.base().add(id * self.stride()), self.stride());
+            self.quantiser.encode(vector, row) > self.quantiser.limit()
+        };
+        self.mark(id, exceptional);
+    }
+
+    /// Copies the code of record `id` to the start of `out`. The caller excludes writers of the row.
+    pub(crate) fn copy(&self, id: usize, out: &mut [u8]) {
+        assert!((id + 1) * self.stride() <= self.rows.committed() && out.len() >= self.stride());
+        // SAFETY: the row is inside the committed block, and nobody writes it.
+        unsafe { std::ptr::copy_nonoverlapping(self.rows().add(id * self.stride()), out.as_mut_ptr(), self.stride()) };
+    }
+
+    fn word(&self, id: usize) -> &AtomicU64 {
+        // SAFETY: committed with the row, aligned, only used as atomics.
+        unsafe { AtomicU64::from_ptr(self.exceptions.base().cast::<u64>().add(id / 64)) }
+    }
+
+    fn mark(&self, id: usize, exceptional: bool) {
+        let bit = 1 << (id % 64);
+        if exceptional {
+            if self.word(id).fetch_or(bit, Ordering::Relaxed) & bit == 0 {
+                self.exceptional.fetch_add(1, Ordering::Release);
+            }
+        } else if self.word(id).load(Ordering::Relaxed) & bit != 0
+            && self.word(id).fetch_and(!bit, Ordering::Relaxed) & bit != 0
+        {
+            self.exceptional.fetch_sub(1, Ordering::Release);
+        }
+    }
+
+    /// Records that are farther from their codes than [`Quantiser::limit`].
+    #[inline]
+    pub(crate) fn exceptional(&self) -> usize {
+        self.exceptional.load(Ordering::Acquire)
+    }
+
+    /// All records have their codes: so many exceptions are the rule.
+    pub(crate) fn settle(&self) {
+        self.expected.store(self.exceptional(), Ordering::Relaxed);
+    }
+
+    /// Whether `count` records deserve a new generation.
+    pub(crate) fn is_stale(&self, count: usize) -> bool {
+        let grown = !self.quantiser.is_lossless() && count >= GROWTH * self.trained;
+        grown || self.exceptional() > 2 * self.expected.load(Ordering::Relaxed) + count / EXCEPTIONAL
+    }
+}

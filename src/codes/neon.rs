@@ -1,0 +1,83 @@
+//! AArch64 Advanced SIMD. Rows are multiples of 32 bytes.
+
+use std::arch::aarch64::*;
+
+use crate::distance::kernel::{Kernel, Ruler};
+
+/// Squared L2 of unsigned bytes.
+#[derive(Clone, Copy)]
+pub(crate) struct L2;
+
+/// Minus the dot product of signed bytes (the query's) and unsigned ones below 128 (a row's).
+#[derive(Clone, Copy)]
+pub(crate) struct Dot;
+
+impl L2 {
+    /// # Safety
+    /// The CPU has NEON; 16 bytes are readable at both.
+    #[inline(always)]
+    unsafe fn step(acc: int32x4_t, q: *const u8, row: *const u8) -> int32x4_t {
+        // SAFETY: the caller's promise.
+        unsafe {
+            let d = vabdq_u8(vld1q_u8(q), vld1q_u8(row));
+            let (low, high) = (vmull_u8(vget_low_u8(d), vget_low_u8(d)), vmull_high_u8(d, d));
+            let acc = vpadalq_u16(vreinterpretq_u32_s32(acc), low);
+            vreinterpretq_s32_u32(vpadalq_u16(acc, high))
+        }
+    }
+
+    fn end(sum: i32) -> i32 {
+        sum
+    }
+}
+
+impl Dot {
+    /// # Safety
+    /// As for [`L2::step`].
+    #[inline(always)]
+    unsafe fn step(acc: int32x4_t, q: *const u8, row: *const u8) -> int32x4_t {
+        // SAFETY: the caller's promise. A row's bytes are below 128: signed and unsigned are the same.
+        unsafe {
+            let (q, row) = (vld1q_s8(q.cast()), vld1q_s8(row.cast()));
+            let acc = vpadalq_s16(acc, vmull_s8(vget_low_s8(q), vget_low_s8(row)));
+            vpadalq_s16(acc, vmull_high_s8(q, row))
+        }
+    }
+
+    fn end(sum: i32) -> i32 {
+        -sum
+    }
+}
+
+macro_rules! kernel {
+    ($kernel:ident) => {
+        impl Kernel for $kernel {
+            type Distance = i32;
+            const FOUR_AT_ONCE: bool = false;
+
+            #[inline(always)]
+            unsafe fn one(ruler: &Ruler<'_>, q: *const u8, row: *const u8) -> i32 {
+                // SAFETY: the caller's promise: `dim` bytes, a multiple of 32, are readable at both.
+                unsafe {
+                    let mut acc = [vdupq_n_s32(0); 2];
+                    let mut i = 0;
+                    while i < ruler.dim() {
+                        acc[0] = Self::step(acc[0], q.add(i), row.add(i));
+                        acc[1] = Self::step(acc[1], q.add(i + 16), row.add(i + 16));
+                        i += 32;
+                    }
+                    Self::end(vaddvq_s32(vaddq_s32(acc[0], acc[1])))
+                }
+            }
+
+            #[inline(always)]
+            unsafe fn four(ruler: &Ruler<'_>, q: *const u8, rows: [*const u8; 4]) -> [i32; 4] {
+                // SAFETY: the caller's promise. The four chains are independent; the compiler interleaves them.
+                rows.map(|row| unsafe { Self::one(ruler, q, row) })
+            }
+        }
+    };
+}
+
+kernel!(L2);
+kernel!(Dot);

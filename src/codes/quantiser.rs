@@ -1,0 +1,232 @@
+//! From floats to codes, and what a distance between codes says about the distance of the floats.
+//!
+//! *Squared L2.* A value is `low[i] + scale * code`, one scale for all dimensions, so that the squared L2 of floats is
+//! `scale^2` times that of codes. Values that are all integers in 0..=255 are their own codes: nothing is lost then, and
+//! the integers are the very distances that f32 arithmetic gives.
+//!
+//! *Inner product.* A value is `low[i] + scale[i] * code` with a scale for each dimension, which a query takes over: it
+//! is multiplied by the scales once and rounded to signed bytes. Codes are below 128, so that two products fit 16 bits.
+//!
+//! A dimension's range goes from its least to its greatest value, but not beyond what the quantiles of a sample make
+//! plausible, so that a few wild values do not cost all others their precision. What lies beyond is clipped.
+
+use crate::store::data::Data;
+
+/// Longest vector that gets codes: sums stay far below 2^31.
+const MAX_DIM: usize = 16_384;
+/// Largest share of its distance from the centre that a typical record may lose. Beyond, codes would mislead.
+const MAX_LOSS: f32 = 0.01;
+/// Records that quantiles and errors are learned from.
+pub(crate) const SAMPLE: usize = 4096;
+
+/// How values become codes.
+pub(crate) struct Quantiser {
+    inner_product: bool,
+    lossless: bool,
+    stride: usize,
+    /// Values of code 0.
+    low: Vec<f32>,
+    /// What one step of a code is worth; all the same for squared L2.
+    scale: Vec<f32>,
+    inverse: Vec<f32>,
+    top: f32,
+    limit: f32,
+    /// Mean square of a code's distance from the middle, summed over the dimensions.
+    spread: f32,
+}
+
+/// A query in codes.
+pub(crate) struct CodedQuery {
+    pub(crate) code: Data,
+    /// A distance of codes `d` stands for `base + scale * d`.
+    pub(crate) base: f32,
+    pub(crate) scale: f32,
+    /// Variance of the error of a distance: `noise + noise_slope * distance`.
+    noise: f32,
+    noise_slope: f32,
+    /// The code is the query.
+    pub(crate) lossless: bool,
+}
+
+impl CodedQuery {
+    /// Room for a query's code.
+    pub(crate) fn new(dim: usize) -> Self {
+        let code = Data::new(dim.min(MAX_DIM).next_multiple_of(super::PADDING));
+        Self { code, base: 0.0, scale: 1.0, noise: 0.0, noise_slope: 0.0, lossless: false }
+    }
+
+    /// The distance that a distance of codes stands for.
+    #[inline(always)]
+    pub(crate) fn distance(&self, of_codes: i32) -> f32 {
+        self.base + self.scale * of_codes as f32
+    }
+
+    /// Whether distances can be told from codes: not where floats overflow.
+    pub(crate) fn is_usable(&self) -> bool {
+        self.base.is_finite() && self.scale.is_finite() && self.noise.is_finite() && self.noise_slope.is_finite()
+    }
+
+    /// Four standard deviations of the error of a distance.
+    #[inline(always)]
+    pub(crate) fn margin(&self, distance: f32) -> f32 {
+        4.0 * (self.noise + self.noise_slope * distance.max(0.0)).sqrt()
+    }
+}
+
+impl Quantiser {
+    /// Learns from the ends of each dimension and a sample of vectors, one after the other. None: codes would not do.
+    pub(crate) fn train(ends: &[(f32, f32)], sample: &[f32], inner_product: bool) -> Option<Self> {
+        let dim = ends.len();
+        if sample.is_empty() || dim > MAX_DIM {
+            return None;
+        }
+        let whole = |x: &f32| (0.0..=255.0).contains(x) && x.fract() == 0.0;
+        // Sums of squares stay below 2^24: f32 holds them exactly, whatever the order.
+        let mut this = if !inner_product && dim <= 258 && sample.iter().all(whole) {
+            Self::new(vec![0.0; dim], vec![1.0; dim], inner_product, true)
+        } else {
+            let (low, scale) = ranges(ends, sample, if inner_product { 127.0 } else { 255.0 }, !inner_product);
+            Self::new(low, scale, inner_product, false)
+        };
+        if !this.lossless && !this.judge(sample) {
+            return None;
+        }
+        Some(this)
+    }
+
+    fn new(low: Vec<f32>, scale: Vec<f32>, inner_product: bool, lossless: bool) -> Self {
+        let inverse = scale.iter().map(|s| if *s > 0.0 { 1.0 / s } else { 0.0 }).collect();
+        let top = if inner_product { 127.0 } else { 255.0 };
+        let stride = low.len().next_multiple_of(super::PADDING);
+        Self { inner_product, lossless, stride, low, scale, inverse, top, limit: 0.0, spread: 0.0 }
+    }
+
+    /// Sets what the sample tells of errors; false if they are too large.
+    fn judge(&mut self, sample: &[f32]) -> bool {
+        let dim = self.low.len();
+        let rows = sample.len() / dim;
+        let mut row = vec![0; self.stride];
+        let mut centre = vec![0.0f32; dim];
+        for vector in sample.chunks_exact(dim) {
+            centre.iter_mut().zip(vector).for_each(|(c, x)| *c += x / rows as f32);
+        }
+        let (mut errors, mut reaches) = (Vec::with_capacity(rows), Vec::with_capacity(rows));
+        for vector in sample.chunks_exact(dim) {
+            // SAFETY: a vector of `dim` floats.
+            errors.push(unsafe { self.encode(vector.as_ptr().cast(), &mut row) });
+            reaches.push(centre.iter().zip(vector).map(|(c, x)| (c - x) * (c - x)).sum::<f32>());
+            let middle = self.top / 2.0;
+            self.spread += row[..dim].iter().map(|c| (f32::from(*c) - middle).powi(2)).sum::<f32>() / rows as f32;
+        }
+        errors.sort_unstable_by(f32::total_cmp);
+        reaches.sort_unstable_by(f32::total_cmp);
+        // All but one in a hundred are ordinary.
+        self.limit = errors[(rows - 1) * 99 / 100] * 1.1;
+        errors[rows / 2].powi(2) <= MAX_LOSS * reaches[rows / 2]
+    }
+
+    /// Bytes of a code.
+    #[inline(always)]
+    pub(crate) fn stride(&self) -> usize {
+        self.stride
+    }
+
+    /// Codes are the vectors themselves, exceptions aside.
+    #[inline]
+    pub(crate) fn is_lossless(&self) -> bool {
+        self.lossless
+    }
+
+    /// The distance between a vector and its code beyond which it is an exception.
+    #[inline]
+    pub(crate) fn limit(&self) -> f32 {
+        self.limit
+    }
+
+    /// Writes the code of a vector and returns the distance between the two.
+    ///
+    /// # Safety
+    /// `vector` points to `dim` readable floats, at any address.
+    pub(crate) unsafe fn encode(&self, vector: *const u8, row: &mut [u8]) -> f32 {
+        assert_eq!(row.len(), self.stride);
+        let dim = self.low.len();
+        let (codes, padding) = row.split_at_mut(dim);
+        let vector = vector.cast::<[u8; 4]>();
+        let mut error = [0.0f32; 8];
+        for (i, code) in codes.iter_mut().enumerate() {
+            // SAFETY: i < dim.
+            let x = f32::from_le_bytes(unsafe { vector.add(i).read() });
+            let rounded = ((x - self.low[i]) * self.inverse[i] + 0.5).clamp(0.0, self.top).floor();
+            *code = rounded as u8;
+            let lost = x - (self.low[i] + self.scale[i] * rounded);
+            error[i % 8] += lost * lost;
+        }
+        padding.fill(0);
+        error.iter().sum::<f32>().sqrt()
+    }
+
+    /// Makes a query ready.
+    pub(crate) fn prepare(&self, query: &[f32], out: &mut CodedQuery) {
+        let code = &mut out.code.bytes_mut()[..self.stride];
+        if self.inner_product {
+            return self.prepare_dot(query, out);
+        }
+        // SAFETY: a query has `dim` floats.
+        let error = unsafe { self.encode(query.as_ptr().cast(), code) };
+        let scale = self.scale.first().map_or(1.0, |s| *s);
+        (out.base, out.scale, out.lossless) = (0.0, scale * scale, self.lossless && error == 0.0);
+        (out.noise, out.noise_slope) = (0.0, scale * scale);
+        if !self.lossless {
+            // The square of a code's error is a twelfth of its step's on average; so is the query's. A difference is off
+            // by their sum: squares grow by a sixth, with a variance of (1 / 15 - 1 / 36) of the fourth power.
+            let dim = self.low.len() as f32;
+            out.base = -dim * out.scale / 6.0;
+            (out.noise, out.noise_slope) = (dim * out.scale * out.scale * 0.0389, 4.0 * out.scale / 6.0);
+            // A query beyond the ranges is off by more, and not at random.
+            let excess = (error * error - dim * out.scale / 12.0).max(0.0);
+            out.noise += excess * excess;
+            out.noise_slope += 4.0 * excess;
+        }
+    }
+
+    fn prepare_dot(&self, query: &[f32], out: &mut CodedQuery) {
+        let code = &mut out.code.bytes_mut()[..self.stride];
+        let largest = query.iter().zip(&self.scale).fold(0.0f32, |most, (q, s)| most.max((q * s).abs()));
+        let step = if largest > 0.0 { largest / 127.0 } else { 1.0 };
+        let middle = self.top / 2.0;
+        let (mut base, mut sum, mut noise) = (0.0f32, 0i32, 0.0f32);
+        code.fill(0);
+        for (i, (q, code)) in query.iter().zip(code).enumerate() {
+            let scaled = q * self.scale[i];
+            let rounded = (scaled / step).round() as i32;
+            *code = rounded as i8 as u8;
+            base += q * (self.low[i] + middle * self.scale[i]);
+            sum += rounded;
+            noise += scaled * scaled;
+        }
+        out.base = 1.0 - (base - middle * step * sum as f32);
+        out.scale = step;
+        out.lossless = false;
+        (out.noise, out.noise_slope) = ((noise + step * step * self.spread) / 12.0, 0.0);
+    }
+}
+
+/// Low ends and steps of the dimensions, with `top` steps in a range.
+fn ranges(ends: &[(f32, f32)], sample: &[f32], top: f32, uniform: bool) -> (Vec<f32>, Vec<f32>) {
+    let dim = ends.len();
+    let mut plausible = Vec::with_capacity(dim);
+    let mut values = Vec::with_capacity(sample.len() / dim);
+    for (i, (least, most)) in ends.iter().enumerate() {
+        values.clear();
+        values.extend(sample.iter().skip(i).step_by(dim));
+        let last = values.len() - 1;
+        let mut quantile = |at| *values.select_nth_unstable_by(at, f32::total_cmp).1;
+        let (q1, q99) = (quantile(last / 100), quantile(last - last / 100));
+        let reach = if q99 > q1 { 1.5 * (q99 - q1) } else { f32::MAX };
+        plausible.push((least.max(q1 - reach), most.min(q99 + reach)));
+    }
+    let width = |(low, high): &(f32, f32)| (high - low).max(0.0);
+    let widest = plausible.iter().map(width).fold(0.0, f32::max);
+    let scale = |end| if uniform { widest / top } else { width(end) / top };
+    (plausible.iter().map(|end| end.0).collect(), plausible.iter().map(scale).collect())
+}

@@ -1,0 +1,170 @@
+use rand::{rngs::SmallRng, Rng, SeedableRng};
+
+use super::quantiser::{CodedQuery, Quantiser};
+use super::scalar;
+use crate::distance::kernel::{Kernel, Ruler};
+
+/// Rows of every length, with the extremes that a kernel could overflow at.
+fn agrees<K: Kernel<Distance = i32>, R: Kernel<Distance = i32>>(top: u8, signed: bool) {
+    let mut rng = SmallRng::seed_from_u64(11);
+    for dim in (1..=16).map(|n| 32 * n).chain([768, 1536, 16_384]) {
+        for extreme in [false, true] {
+            let mut rows: Vec<Vec<u8>> =
+                (0..4).map(|_| (0..dim).map(|_| rng.random_range(0..=top)).collect()).collect();
+            let mut q: Vec<u8> =
+                (0..dim).map(|_| if signed { rng.random_range(-127i8..=127) as u8 } else { rng.random() }).collect();
+            if extreme {
+                rows[0].fill(top);
+                rows[1].fill(0);
+                q.fill(if signed { -127i8 as u8 } else { 255 });
+            }
+            let ruler = Ruler::values(dim, 0);
+            // SAFETY: all have `dim` bytes; the callers checked the CPU.
+            unsafe {
+                let pointers = [rows[0].as_ptr(), rows[1].as_ptr(), rows[2].as_ptr(), rows[3].as_ptr()];
+                let expected = R::four(&ruler, q.as_ptr(), pointers);
+                assert_eq!(K::four(&ruler, q.as_ptr(), pointers), expected, "dim {dim}");
+                assert_eq!(pointers.map(|row| K::one(&ruler, q.as_ptr(), row)), expected, "dim {dim}");
+            }
+        }
+    }
+}
+
+#[test]
+fn every_instruction_set_gives_the_same_integers() {
+    #[cfg(target_arch = "x86_64")]
+    {
+        use super::{avx2, avx512};
+        use crate::distance::Level;
+        if Level::detected() >= Level::Avx2 {
+            agrees::<avx2::L2, scalar::L2>(255, false);
+            agrees::<avx2::Dot, scalar::Dot>(127, true);
+        }
+        if Level::detected() >= Level::Avx512 && Level::has_vnni() {
+            agrees::<avx512::L2, scalar::L2>(255, false);
+            agrees::<avx512::Dot, scalar::Dot>(127, true);
+        }
+    }
+    #[cfg(target_arch = "aarch64")]
+    {
+        agrees::<super::neon::L2, scalar::L2>(255, false);
+        agrees::<super::neon::Dot, scalar::Dot>(127, true);
+    }
+    agrees::<scalar::L2, scalar::L2>(255, false);
+}
+
+fn train(sample: &[f32], dim: usize, inner_product: bool) -> Option<Quantiser> {
+    let end = |i: usize| {
+        let values = sample.iter().skip(i).step_by(dim);
+        values.fold((f32::MAX, f32::MIN), |(a, b), x| (a.min(*x), b.max(*x)))
+    };
+    let ends: Vec<_> = (0..dim).map(end).collect();
+    Quantiser::train(&ends, sample, inner_product)
+}
+
+fn gaussian(rng: &mut SmallRng, count: usize) -> Vec<f32> {
+    (0..count).map(|_| (0..12).map(|_| rng.random_range(-0.5f32..0.5)).sum()).collect()
+}
+
+/// What codes say of a distance is off by what they say it is off by.
+#[test]
+fn the_error_of_a_distance_is_what_was_foretold() {
+    let mut rng = SmallRng::seed_from_u64(12);
+    for (dim, inner_product) in [(20, false), (100, true), (384, true), (130, false)] {
+        let vectors: Vec<f32> =
+            gaussian(&mut rng, 600 * dim).iter().enumerate().map(|(i, x)| x + (i % dim) as f32 / 9.0).collect();
+        let (queries, vectors) = vectors.split_at(100 * dim);
+        let quantiser = train(vectors, dim, inner_product).unwrap();
+        let mut coded = CodedQuery::new(dim);
+        let mut row = vec![0; quantiser.stride()];
+        let (mut beyond, mut within, mut all) = (0, 0, 0);
+        for query in queries.chunks_exact(dim) {
+            quantiser.prepare(query, &mut coded);
+            for vector in vectors.chunks_exact(dim) {
+                let ruler = Ruler::values(quantiser.stride(), 0);
+                // SAFETY: `dim` floats; codes of one stride.
+                let (error, d) = unsafe {
+                    let error = quantiser.encode(vector.as_ptr().cast(), &mut row);
+                    let code = coded.code.bytes().as_ptr();
+                    let d = if inner_product {
+                        scalar::Dot::one(&ruler, code, row.as_ptr())
+                    } else {
+                        scalar::L2::one(&ruler, code, row.as_ptr())
+                    };
+                    (error, d)
+                };
+                let pairs = query.iter().zip(vector).map(|(a, b)| (f64::from(*a), f64::from(*b)));
+                let exact = if inner_product {
+                    1.0 - pairs.map(|(a, b)| a * b).sum::<f64>()
+                } else {
+                    pairs.map(|(a, b)| (a - b).powi(2)).sum()
+                };
+                let off = (f64::from(coded.distance(d)) - exact).abs();
+                if error <= quantiser.limit() {
+                    let margin = f64::from(coded.margin(exact as f32));
+                    beyond += usize::from(off > margin);
+                    within += usize::from(off < margin / 4.0);
+                    all += 1;
+                }
+            }
+        }
+        assert!(beyond * 500 < all, "dim {dim}: {beyond} of {all} beyond four deviations");
+        assert!(within * 2 > all, "dim {dim}: {within} of {all} within one deviation");
+    }
+}
+
+#[test]
+fn bytes_are_their_own_codes() {
+    let mut rng = SmallRng::seed_from_u64(13);
+    let vectors: Vec<f32> = (0..128 * 50).map(|_| f32::from(rng.random::<u8>())).collect();
+    let quantiser = train(&vectors, 128, false).unwrap();
+    assert!(quantiser.is_lossless());
+    let (mut row, mut coded) = (vec![0; 128], CodedQuery::new(128));
+    // SAFETY: 128 floats.
+    assert_eq!(unsafe { quantiser.encode(vectors.as_ptr().cast(), &mut row) }, 0.0);
+    assert!(row.iter().zip(&vectors).all(|(code, x)| f32::from(*code) == *x));
+    quantiser.prepare(&vectors[..128], &mut coded);
+    assert!(coded.lossless && coded.distance(7) == 7.0);
+    let mut query = vectors[..128].to_vec();
+    query[5] += 0.25;
+    quantiser.prepare(&query, &mut coded);
+    assert!(!coded.lossless);
+    // Neither cosine nor what is beyond bytes.
+    assert!(!train(&vectors, 128, true).unwrap().is_lossless());
+    let wide: Vec<f32> = vectors.iter().map(|x| x + 1.0).collect();
+    assert!(train(&wide, 128, false).is_none_or(|q| !q.is_lossless()));
+}
+
+/// Wild values neither take the precision of the others nor make an error that is not noticed.
+#[test]
+fn wild_values_are_exceptions() {
+    let mut rng = SmallRng::seed_from_u64(14);
+    for inner_product in [false, true] {
+        let mut vectors = gaussian(&mut rng, 32 * 1000);
+        let tame = train(&vectors, 32, inner_product).unwrap();
+        vectors[77] = 1e30;
+        vectors[32 * 9] = -1e6;
+        let wild = train(&vectors, 32, inner_product).unwrap();
+        assert!(wild.limit() < 4.0 * tame.limit());
+        let mut row = vec![0; 32];
+        // SAFETY: 32 floats each.
+        let errors: Vec<f32> =
+            vectors.chunks_exact(32).map(|v| unsafe { wild.encode(v.as_ptr().cast(), &mut row) }).collect();
+        assert!(errors[2] > wild.limit() && errors[9] > wild.limit());
+        assert!(errors.iter().filter(|e| **e > wild.limit()).count() < 20);
+    }
+}
+
+#[test]
+fn values_that_codes_cannot_tell_apart_get_none() {
+    let mut rng = SmallRng::seed_from_u64(15);
+    // One dimension is so wide that the others vanish in its steps.
+    let vectors: Vec<f32> = gaussian(&mut rng, 16 * 500)
+        .iter()
+        .enumerate()
+        .map(|(i, x)| if i % 16 == 0 { x.powi(9) * 1e9 } else { *x })
+        .collect();
+    assert!(train(&[f32::MAX; 64], 16, false).is_none_or(|q| q.limit() == 0.0));
+    assert!(train(&vectors, 16, true).is_none_or(|q| q.limit().is_finite()));
+    assert!(train(&[], 16, true).is_none());
+}

@@ -1,0 +1,190 @@
+//! The codes of an index: when they are made, and queries that use them.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use super::Index;
+use crate::codes::quantiser::CodedQuery;
+use crate::codes::{Codes, FIRST, GROWTH};
+use crate::error::Result;
+use crate::graph::insert::Claim;
+use crate::params::{Exactness, Metric};
+use crate::search::guided;
+use crate::search::heap::Near;
+use crate::search::lanes::{Batch, Lane, LANES};
+use crate::search::query::Ask;
+use crate::search::scratch::{Hit, Scratch, Work};
+use crate::store::data::Data;
+use crate::store::view::View;
+use crate::store::Slot;
+
+/// Records a thread should have to encode to be worth its start.
+const RECORDS_PER_THREAD: usize = 4096;
+
+impl Index {
+    /// What queries do that ask for nothing else.
+    pub fn exactness(&self) -> Exactness {
+        if self.store().has_codes() {
+            Exactness::Guided
+        } else {
+            Exactness::F32
+        }
+    }
+
+    /// Makes codes, or makes them anew, if it is time to. The caller holds no lock of the index.
+    pub(crate) fn renew_codes(&self, threads: usize) {
+        let due = || {
+            let count = self.count();
+            count >= self.next_codes.load(Ordering::Relaxed) || self.store().codes().is_some_and(|c| c.is_stale(count))
+        };
+        // Only a writer, or whoever excludes writers, may look at the codes.
+        let look = self.core.change();
+        let is_due = due();
+        drop(look);
+        if !is_due {
+            return;
+        }
+        let _still = self.core.stand_still();
+        if !due() {
+            return;
+        }
+        let count = self.count();
+        // Without memory for codes, or where they would mislead, searches do without.
+        let _ = self.store().renew_codes(self.metric != Metric::L2, |one| self.encode_all(count, threads, one));
+        let next = if self.store().codes().is_some() { usize::MAX } else { count.max(FIRST) * GROWTH };
+        self.next_codes.store(next, Ordering::Relaxed);
+    }
+
+    fn encode_all(&self, count: usize, threads: usize, one: &(dyn Fn(Slot) + Sync)) {
+        const PIECE: usize = 1024;
+        let next = AtomicUsize::new(0);
+        super::query::on_threads(super::query::threads_for(threads, count, RECORDS_PER_THREAD), &|| loop {
+            let start = next.fetch_add(PIECE, Ordering::Relaxed);
+            if start >= count {
+                break;
+            }
+            let slots = start..(start + PIECE).min(count);
+            slots.filter_map(|id| self.store().slot(id as u32)).for_each(one);
+        });
+    }
+
+    /// One query by codes.
+    #[allow(clippy::too_many_arguments, reason = "a query and its buffers")]
+    pub(super) fn query_guided(
+        &self,
+        view: &View<'_>,
+        codes: &Codes,
+        entry: Option<(Slot, usize)>,
+        ask: Ask<'_>,
+        vector: &Data,
+        coded: &CodedQuery,
+        (work, walk): (&mut Work, &mut Work<i32>),
+    ) -> Result<()> {
+        let on_codes = view.on_codes(codes);
+        let ef = widened(ask.ef, coded);
+        self.code_engine.walk(&on_codes, on_codes.query(coded.code.bytes()), entry, ef, ask.accept, walk)?;
+        self.finish(view, vector, coded, &walk.near, ask.k, work);
+        Ok(())
+    }
+
+    /// From what a walk found to the k nearest.
+    fn finish(
+        &self,
+        view: &View<'_>,
+        vector: &Data,
+        coded: &CodedQuery,
+        near: &[Near<i32>],
+        k: usize,
+        work: &mut Work,
+    ) {
+        if coded.lossless {
+            guided::take(view, near, k, work);
+        } else {
+            self.code_engine.measure(view, view.query(vector.bytes()), near, coded, k, work);
+        }
+    }
+
+    /// Several queries by codes, some at a time; `put` takes the results of each. False if they have to be asked one
+    /// by one in another way; nothing was put then.
+    pub(super) fn query_lanes(
+        &self,
+        queries: &[f32],
+        ask: Ask<'_>,
+        scratch: &mut Scratch,
+        put: &mut dyn FnMut(usize, &[Hit<f32>]),
+    ) -> Result<bool> {
+        let dim = self.dim();
+        let count = queries.len() / dim;
+        scratch.make_lanes(count.min(LANES), self.store());
+        let Scratch { cell, work, lanes, .. } = scratch;
+        let entry = self.core.graph().entry();
+        let view = View::open(self.store(), cell, self.ruler());
+        let entry = entry.and_then(|(slot, level)| Some((view.slot(slot.id())?, level)));
+        let (Some(codes), Some(entry)) = (view.codes(), entry) else { return Ok(false) };
+        let on_codes = view.on_codes(codes);
+        let lossless = view.codes_are_lossless(codes);
+        let mut next = 0;
+        let mut odd = Vec::new();
+        let mut begin = |lane: &mut Lane| {
+            while next < count {
+                lane.row = next;
+                self.prepare(&queries[next * dim..(next + 1) * dim], &mut lane.vector);
+                codes.quantiser().prepare(lane.vector.floats(), &mut lane.coded);
+                lane.coded.lossless &= lossless;
+                lane.ef = widened(ask.ef, &lane.coded).min(view.count());
+                next += 1;
+                if lane.coded.is_usable() {
+                    return true;
+                }
+                odd.push(lane.row);
+            }
+            false
+        };
+        let mut end = |lane: &mut Lane| {
+            self.finish(&view, &lane.vector, &lane.coded, &lane.work.near, ask.k, work);
+            put(lane.row, &work.results);
+        };
+        let batch = Batch { view: &view, on_codes: &on_codes, entry, k: ask.k };
+        let lanes = &mut lanes[..count.min(LANES)];
+        self.code_engine.run(&batch, lanes, &mut begin, &mut end)?;
+        // Vectors so long that their codes mean nothing.
+        for row in odd {
+            self.prepare(&queries[row * dim..(row + 1) * dim], &mut lanes[0].vector);
+            let vector = view.query(lanes[0].vector.bytes());
+            self.engine.query(&view, vector, Some(entry), ask, work)?;
+            put(row, &work.results);
+        }
+        Ok(true)
+    }
+
+    /// Inserts by codes, where these are the vectors: the graph is the same. False where they are not; nothing was
+    /// done then.
+    pub(super) fn insert_coded(
+        &self,
+        view: &View<'_>,
+        vector: &Data,
+        level: usize,
+        claim: &mut Claim<'_>,
+        lane: &mut Lane,
+    ) -> Result<bool> {
+        let Some(codes) = view.codes().filter(|codes| view.codes_are_lossless(codes)) else { return Ok(false) };
+        codes.quantiser().prepare(vector.floats(), &mut lane.coded);
+        if !lane.coded.lossless {
+            return Ok(false);
+        }
+        let on_codes = view.on_codes(codes);
+        let code = on_codes.query(lane.coded.code.bytes());
+        lane.work.deletions = self.has_deletions();
+        lane.work.ef_construction = self.ef_construction;
+        self.code_engine.insert(self.core.graph(), &on_codes, code, level, claim, &mut lane.work)?;
+        Ok(true)
+    }
+}
+
+/// The candidates a walk keeps, where codes blur distances, to find as much as one without blur.
+fn widened(ef: usize, coded: &CodedQuery) -> usize {
+    if coded.lossless {
+        ef
+    } else {
+        ef + ef / 32 + 1
+    }
+}

@@ -1,0 +1,193 @@
+//! Checksums of what is in a directory, `hnx.sums`: three for each record, updated in the same journal as the record.
+//! A reader that does not know the file is not disturbed by it. Little-endian.
+//!
+//! | offset | what |
+//! |---|---|
+//! | 0 | magic, u64 sequence of the persist, header.bin's 100 bytes at 24, zeros to 128 |
+//! | 128 | u64 total: see [`weight`]; u64 hash of the bytes before |
+//! | 144 | the seal: when header.bin and the three data files were changed last (i64 seconds, i64 nanoseconds each), u64 1 while the writer is open, u64 hash |
+//! | 256 + 12 i | u32 each of record i: its links, vector and label; its length; its upper-level lists. 0: not known |
+//!
+//! Sums are of what libhnx wrote: another writer changes files without them. What tells the two apart is the time of
+//! the last change, see [`Trust`].
+
+use super::format::{DIRECTORY_HEADER, HEADER_FILE, LENGTHS_FILE, LISTS_FILE, RECORDS_FILE};
+use super::hash::xxh64;
+use super::journal::HeaderBytes;
+use super::storage::{Moment, Stamp};
+use crate::store::layout::{Layout, LIST_HEADER};
+
+/// Its name.
+pub(super) const SUMS_FILE: &str = "hnx.sums";
+/// Where the sums of record 0 are.
+pub(super) const SUMS_START: usize = 256;
+/// Bytes of a record's sums.
+pub(super) const SUMS_SIZE: usize = 12;
+/// Bytes of what is journalled of the head.
+pub(super) const SUMS_HEAD: usize = 144;
+const MAGIC: &[u8; 8] = b"HNXSUMS1";
+const SEAL: usize = 80;
+
+/// Bytes of the sums of `count` records.
+pub(super) fn len(count: usize) -> u64 {
+    (SUMS_START + SUMS_SIZE * count) as u64
+}
+
+/// Where the sums of a record are.
+pub(super) fn offset(id: u32) -> u64 {
+    SUMS_START as u64 + SUMS_SIZE as u64 * u64::from(id)
+}
+
+/// The sum of a part of a record; never 0. It depends on the record: one in the place of another is noticed.
+pub(super) fn sum(id: u32, parts: [&[u8]; 2]) -> u32 {
+    let hash = parts.iter().fold(u64::from(id), |seed, part| xxh64(part, seed));
+    ((hash ^ hash >> 32) as u32).max(1)
+}
+
+/// The sum of a record as it is in a file; the bytes between its parts do not count.
+pub(super) fn record_sum(id: u32, record: &[u8], layout: &Layout) -> u32 {
+    let links = LIST_HEADER + 4 * layout.max_m0;
+    sum(id, [&record[..links], &record[layout.vector..layout.label + 8]])
+}
+
+/// Whether a file begins as one of sums does.
+pub(super) fn is_begun(bytes: &[u8; SUMS_START]) -> bool {
+    bytes[..8] == *MAGIC
+}
+
+/// What the sums of a record add to the total.
+pub(super) fn weight(id: u32, sums: &[u8; SUMS_SIZE]) -> u64 {
+    if *sums == [0; SUMS_SIZE] {
+        return 0;
+    }
+    xxh64(sums, u64::from(id))
+}
+
+/// What the file says first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct SumsHead {
+    pub(super) sequence: u64,
+    pub(super) header: HeaderBytes,
+    /// The weights of all records together: sums of different persists do not add up to it.
+    pub(super) total: u64,
+    pub(super) seal: Option<Seal>,
+}
+
+/// What is noted once a persist is over. It is written without a sync: there may be none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Seal {
+    /// Times of the last change of [`SEALED`].
+    pub(super) times: [Moment; 4],
+    /// A writer is at work, or was when it was killed, or when the file was copied.
+    pub(super) open: bool,
+}
+
+/// The files whose times are sealed.
+const SEALED: [&str; 4] = [HEADER_FILE, RECORDS_FILE, LENGTHS_FILE, LISTS_FILE];
+
+impl SumsHead {
+    /// Its bytes without the seal.
+    pub(super) fn to_bytes(self) -> [u8; SUMS_HEAD] {
+        let mut bytes = [0; SUMS_HEAD];
+        bytes[..8].copy_from_slice(MAGIC);
+        bytes[8..16].copy_from_slice(&self.sequence.to_le_bytes());
+        bytes[24..24 + DIRECTORY_HEADER].copy_from_slice(&self.header);
+        bytes[SUMS_HEAD - 16..SUMS_HEAD - 8].copy_from_slice(&self.total.to_le_bytes());
+        let hash = xxh64(&bytes[..SUMS_HEAD - 8], 0);
+        bytes[SUMS_HEAD - 8..].copy_from_slice(&hash.to_le_bytes());
+        bytes
+    }
+
+    /// From the start of the file; None if it is no such file.
+    pub(super) fn from_bytes(bytes: &[u8; SUMS_START]) -> Option<Self> {
+        let number = |at: usize| u64::from_le_bytes(std::array::from_fn(|i| bytes[at + i]));
+        if bytes[..8] != *MAGIC || number(SUMS_HEAD - 8) != xxh64(&bytes[..SUMS_HEAD - 8], 0) {
+            return None;
+        }
+        let seal = &bytes[SUMS_HEAD..SUMS_HEAD + SEAL];
+        let moment = |at: usize| (number(SUMS_HEAD + at) as i64, number(SUMS_HEAD + at + 8) as i64);
+        let sealed = number(SUMS_HEAD + SEAL - 8) == xxh64(&seal[..SEAL - 8], number(SUMS_HEAD - 8));
+        Some(Self {
+            sequence: number(8),
+            header: std::array::from_fn(|i| bytes[24 + i]),
+            total: number(SUMS_HEAD - 16),
+            seal: sealed.then(|| Seal {
+                times: [moment(0), moment(16), moment(32), moment(48)],
+                open: number(SUMS_HEAD + 64) != 0,
+            }),
+        })
+    }
+
+    /// The bytes of a seal, which follow the head's.
+    pub(super) fn seal_bytes(self, seal: Seal) -> [u8; SEAL] {
+        let mut bytes = [0; SEAL];
+        let numbers = seal.times.into_iter().flat_map(|(seconds, nanos)| [seconds, nanos]);
+        for (at, number) in numbers.chain([i64::from(seal.open)]).enumerate() {
+            bytes[8 * at..8 * at + 8].copy_from_slice(&number.to_le_bytes());
+        }
+        // From the head's hash: a seal does not fit another head.
+        let head = self.to_bytes();
+        let head = u64::from_le_bytes(std::array::from_fn(|i| head[SUMS_HEAD - 8 + i]));
+        let hash = xxh64(&bytes[..SEAL - 8], head);
+        bytes[SEAL - 8..].copy_from_slice(&hash.to_le_bytes());
+        bytes
+    }
+}
+
+/// What the sums of a directory are worth.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Trust {
+    /// Nothing: there are none, or another program has written the directory since.
+    None,
+    /// As None, but the header is the same: perhaps it was not a program that meant to.
+    Doubtful,
+    /// All of it, and the files are those that libhnx wrote last.
+    Untouched,
+    /// All of it, but files were changed or copied since: they are to be compared.
+    Compare,
+    /// The files cannot belong together: a copy that was taken while a writer was at work.
+    Torn,
+}
+
+/// What the sums are worth, from their head, the header there is and the times of files.
+///
+/// hnx.sums is given header.bin's time after each persist, so its own time tells whether it was copied since. If it was
+/// not, and all four other files have other times than sealed, another program persisted (Chroma writes all of them
+/// each time). In a copy times say nothing: there the header that the sums belong to decides.
+pub(super) fn trust(head: Option<&SumsHead>, header: &HeaderBytes, stamps: &[(&str, Stamp)]) -> Trust {
+    let Some(head) = head else { return Trust::None };
+    let time = |name: &str| stamps.iter().find(|(other, _)| *other == name).map(|(_, stamp)| stamp.modified);
+    // Archives keep seconds only.
+    let same = |time: Option<Moment>, sealed: Moment| time.is_some_and(|t| t == sealed || t == (sealed.0, 0));
+    if let Some(seal) = head.seal.filter(|seal| same(time(SUMS_FILE), seal.times[0])) {
+        let kept = SEALED.iter().zip(seal.times).filter(|(name, sealed)| same(time(name), *sealed)).count();
+        return match kept {
+            0 if *header == head.header => Trust::Doubtful,
+            0 if !is_flip(header, &head.header, stamps) => Trust::None,
+            _ if *header != head.header => Trust::Torn,
+            4 => Trust::Untouched,
+            _ => Trust::Compare,
+        };
+    }
+    if is_flip(header, &head.header, stamps) {
+        return Trust::Torn;
+    }
+    match (*header == head.header, head.seal.is_none_or(|seal| seal.open)) {
+        (true, _) => Trust::Compare,
+        (false, true) => Trust::Torn,
+        (false, false) => Trust::None,
+    }
+}
+
+/// Whether a header is another with one bit flipped. A writer that adds one record may change one bit of the count, too,
+/// but then there is one record more.
+fn is_flip(header: &HeaderBytes, known: &HeaderBytes, stamps: &[(&str, Stamp)]) -> bool {
+    let bits: u32 = header.iter().zip(known).map(|(a, b)| (a ^ b).count_ones()).sum();
+    let number = |bytes: &HeaderBytes, at: usize| u64::from_le_bytes(std::array::from_fn(|i| bytes[at + i]));
+    let (count, stride) = (number(header, 20), number(header, 28));
+    let added = count > number(known, 20)
+        && stamps.iter().any(|(name, stamp)| {
+            *name == RECORDS_FILE && count.checked_mul(stride).is_some_and(|needed| needed <= stamp.len)
+        });
+    bits == 1 && !added
+}

@@ -1,0 +1,200 @@
+//! The loops over codes, one copy per instruction set and metric, as [`engine`](crate::search::engine) has those over
+//! vectors.
+
+use crate::codes::quantiser::CodedQuery;
+use crate::codes::scalar;
+use crate::distance::scalar::Scalar;
+use crate::distance::Level;
+use crate::error::Result;
+use crate::graph::insert::{self, Claim};
+use crate::graph::Graph;
+use crate::search::filter::Accept;
+use crate::search::guided;
+use crate::search::heap::Near;
+use crate::search::lanes::{self, Batch, Lane};
+use crate::search::scratch::Work;
+use crate::store::view::{Query, View};
+use crate::store::Slot;
+
+type WalkLoop =
+    unsafe fn(&View<'_>, Query<'_>, Option<(Slot, usize)>, usize, Option<&Accept<'_>>, &mut Work<i32>) -> Result<()>;
+type RunLoop =
+    unsafe fn(&Batch<'_, '_>, &mut [Lane], &mut dyn FnMut(&mut Lane) -> bool, &mut dyn FnMut(&mut Lane)) -> Result<()>;
+type InsertLoop = unsafe fn(&Graph, &View<'_>, Query<'_>, usize, &mut Claim<'_>, &mut Work<i32>) -> Result<()>;
+type MeasureLoop = unsafe fn(&View<'_>, Query<'_>, &[Near<i32>], &CodedQuery, usize, &mut Work<f32>);
+
+/// The loops of one instruction set and metric.
+#[derive(Clone, Copy)]
+pub(crate) struct CodeEngine {
+    walk: WalkLoop,
+    run: RunLoop,
+    insert: InsertLoop,
+    measure: MeasureLoop,
+}
+
+/// Shells for the kernels of codes and of vectors.
+macro_rules! shells {
+    ($module:ident, $codes:ty, $vectors:ty $(, $feature:literal)?) => {
+        mod $module {
+            use super::*;
+
+            $(#[target_feature(enable = $feature)])?
+            unsafe fn walk_shell(
+                view: &View<'_>,
+                query: Query<'_>,
+                entry: Option<(Slot, usize)>,
+                ef: usize,
+                accept: Option<&Accept<'_>>,
+                work: &mut Work<i32>,
+            ) -> Result<()> {
+                guided::walk::<$codes>(view, query, entry, ef, accept, work)
+            }
+
+            $(#[target_feature(enable = $feature)])?
+            unsafe fn run_shell(
+                batch: &Batch<'_, '_>,
+                lanes: &mut [Lane],
+                begin: &mut dyn FnMut(&mut Lane) -> bool,
+                end: &mut dyn FnMut(&mut Lane),
+            ) -> Result<()> {
+                lanes::run::<$codes>(batch, lanes, begin, end)
+            }
+
+            $(#[target_feature(enable = $feature)])?
+            unsafe fn insert_shell(
+                graph: &Graph,
+                view: &View<'_>,
+                vector: Query<'_>,
+                level: usize,
+                claim: &mut Claim<'_>,
+                work: &mut Work<i32>,
+            ) -> Result<()> {
+                insert::insert::<$codes>(graph, view, vector, level, claim, work)
+            }
+
+            $(#[target_feature(enable = $feature)])?
+            unsafe fn measure_shell(
+                view: &View<'_>,
+                query: Query<'_>,
+                near: &[Near<i32>],
+                coded: &CodedQuery,
+                k: usize,
+                work: &mut Work<f32>,
+            ) {
+                guided::measure::<$vectors>(view, query, near, coded, k, work)
+            }
+
+            pub(super) const ENGINE: CodeEngine = CodeEngine {
+                walk: walk_shell,
+                run: run_shell,
+                insert: insert_shell,
+                measure: measure_shell,
+            };
+        }
+    };
+}
+
+shells!(scalar_l2, scalar::L2, Scalar<false>);
+shells!(scalar_dot, scalar::Dot, Scalar<true>);
+#[cfg(target_arch = "x86_64")]
+shells!(avx2_l2, crate::codes::avx2::L2, crate::distance::avx2::Avx2<false>, "avx2,fma");
+#[cfg(target_arch = "x86_64")]
+shells!(avx2_dot, crate::codes::avx2::Dot, crate::distance::avx2::Avx2<true>, "avx2,fma");
+#[cfg(target_arch = "x86_64")]
+shells!(
+    vnni_l2,
+    crate::codes::avx512::L2,
+    crate::distance::avx512::Avx512<false>,
+    "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma"
+);
+#[cfg(target_arch = "x86_64")]
+shells!(
+    vnni_dot,
+    crate::codes::avx512::Dot,
+    crate::distance::avx512::Avx512<true>,
+    "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma"
+);
+#[cfg(target_arch = "aarch64")]
+shells!(neon_l2, crate::codes::neon::L2, crate::distance::neon::Neon<false>, "neon");
+#[cfg(target_arch = "aarch64")]
+shells!(neon_dot, crate::codes::neon::Dot, crate::distance::neon::Neon<true>, "neon");
+
+impl CodeEngine {
+    /// The engine for a metric of floats (inner product, or squared L2) on this machine.
+    pub(crate) fn choose(inner_product: bool) -> Self {
+        match (Level::current(), inner_product) {
+            (Level::Scalar, false) => scalar_l2::ENGINE,
+            (Level::Scalar, true) => scalar_dot::ENGINE,
+            #[cfg(target_arch = "x86_64")]
+            (Level::Avx512, false) if Level::has_vnni() => vnni_l2::ENGINE,
+            #[cfg(target_arch = "x86_64")]
+            (Level::Avx512, true) if Level::has_vnni() => vnni_dot::ENGINE,
+            #[cfg(target_arch = "x86_64")]
+            (Level::Avx2 | Level::Avx512, false) => avx2_l2::ENGINE,
+            #[cfg(target_arch = "x86_64")]
+            (Level::Avx2 | Level::Avx512, true) => avx2_dot::ENGINE,
+            #[cfg(target_arch = "aarch64")]
+            (Level::Neon, false) => neon_l2::ENGINE,
+            #[cfg(target_arch = "aarch64")]
+            (Level::Neon, true) => neon_dot::ENGINE,
+        }
+    }
+
+    // SAFETY of the calls below: the shells are of an instruction set that this machine was found to have.
+
+    /// [`guided::walk`].
+    #[inline]
+    pub(crate) fn walk(
+        &self,
+        view: &View<'_>,
+        query: Query<'_>,
+        entry: Option<(Slot, usize)>,
+        ef: usize,
+        accept: Option<&Accept<'_>>,
+        work: &mut Work<i32>,
+    ) -> Result<()> {
+        // SAFETY: see above.
+        unsafe { (self.walk)(view, query, entry, ef, accept, work) }
+    }
+
+    /// [`lanes::run`].
+    pub(crate) fn run(
+        &self,
+        batch: &Batch<'_, '_>,
+        lanes: &mut [Lane],
+        begin: &mut dyn FnMut(&mut Lane) -> bool,
+        end: &mut dyn FnMut(&mut Lane),
+    ) -> Result<()> {
+        // SAFETY: see above.
+        unsafe { (self.run)(batch, lanes, begin, end) }
+    }
+
+    /// [`insert::insert`] between codes: for those that are the vectors, since records are compared with records.
+    pub(crate) fn insert(
+        &self,
+        graph: &Graph,
+        view: &View<'_>,
+        vector: Query<'_>,
+        level: usize,
+        claim: &mut Claim<'_>,
+        work: &mut Work<i32>,
+    ) -> Result<()> {
+        // SAFETY: see above.
+        unsafe { (self.insert)(graph, view, vector, level, claim, work) }
+    }
+
+    /// [`guided::measure`].
+    #[inline]
+    pub(crate) fn measure(
+        &self,
+        view: &View<'_>,
+        query: Query<'_>,
+        near: &[Near<i32>],
+        coded: &CodedQuery,
+        k: usize,
+        work: &mut Work<f32>,
+    ) {
+        // SAFETY: see above.
+        unsafe { (self.measure)(view, query, near, coded, k, work) }
+    }
+}

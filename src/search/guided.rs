@@ -1,0 +1,107 @@
+//! A query that codes guide: the walk measures codes only, and of what it found the nearest are measured exactly.
+
+use crate::codes::quantiser::CodedQuery;
+use crate::distance::kernel::Kernel;
+use crate::error::Result;
+use crate::search::beam::search_ground;
+use crate::search::descend::descend;
+use crate::search::filter::Accept;
+use crate::search::heap::Near;
+use crate::search::layer::search_layer;
+use crate::search::scratch::{Hit, Work};
+use crate::store::view::{Query, View};
+use crate::store::Slot;
+
+/// Leaves the `ef` nearest records by their codes in `work.near`, nearest first.
+#[inline(always)]
+pub(crate) fn walk<K: Kernel>(
+    view: &View<'_>,
+    query: Query<'_>,
+    entry: Option<(Slot, usize)>,
+    ef: usize,
+    accept: Option<&Accept<'_>>,
+    work: &mut Work<K::Distance>,
+) -> Result<()> {
+    work.near.clear();
+    let Some((slot, level)) = entry.and_then(|(slot, level)| Some((view.slot(slot.id())?, level))) else {
+        return Ok(());
+    };
+    work.reserve(view, slot)?;
+    let start = Near { distance: view.distance::<K>(query, slot), slot };
+    let start = descend::<K>(view, query, start, level, 1, &mut work.hop, &mut work.steps);
+    let ef = ef.min(view.count());
+    if work.deletions || accept.is_some() {
+        search_layer::<K>(view, query, start.slot, 0, ef, accept, work)?;
+        let Work { found, near, .. } = work;
+        near.extend_from_slice(found.items());
+        near.sort_unstable_by(|a, b| crate::distance::kernel::Distance::order(&a.distance, &b.distance));
+    } else {
+        search_ground::<K>(view, query, start, ef, work)?;
+        let Work { pool, near, .. } = work;
+        near.extend(pool.iter().filter_map(|(id, distance)| Some(Near { distance, slot: view.slot(id)? })));
+    }
+    Ok(())
+}
+
+/// Bytes of a row to ask for ahead; the hardware streams the rest of longer rows.
+const PREFETCH_BYTES: usize = 2048;
+
+/// Measures the nearest of `near` exactly and leaves the `k` nearest in `work.results`: the first k, and those whose
+/// codes leave it open whether they belong to them.
+#[inline(always)]
+pub(crate) fn measure<K: Kernel<Distance = f32>>(
+    view: &View<'_>,
+    query: Query<'_>,
+    near: &[Near<i32>],
+    coded: &CodedQuery,
+    k: usize,
+    work: &mut Work<f32>,
+) {
+    let Work { hop, near: best, results, .. } = work;
+    best.clear();
+    results.clear();
+    hop.reserve(4);
+    let bytes = view.row_bytes().min(PREFETCH_BYTES);
+    for near in near.iter().take(k) {
+        view.prefetch(near.slot, bytes);
+    }
+    let mut at = 0;
+    while at < near.len() {
+        let mut end = (at + 4).min(near.len());
+        if at >= k {
+            let last = best[k - 1].distance;
+            let bound = last + coded.margin(last);
+            while end > at && coded.distance(near[end - 1].distance) > bound {
+                end -= 1;
+            }
+            if end == at {
+                break;
+            }
+        } else {
+            end = end.min(k);
+        }
+        let four = &near[at..end];
+        for (to, near) in hop.slots.iter_mut().zip(four) {
+            *to = near.slot;
+        }
+        view.distances::<K>(query, &hop.slots[..four.len()], &mut hop.distances[..four.len()]);
+        for (slot, distance) in hop.slots[..four.len()].iter().zip(&hop.distances) {
+            let place = best.partition_point(|b| b.distance <= *distance);
+            if place < k {
+                best.truncate(k - 1);
+                best.insert(place.min(best.len()), Near { distance: *distance, slot: *slot });
+            }
+        }
+        at = end;
+    }
+    results.extend(best.iter().map(|n| Hit { distance: n.distance, label: view.label(n.slot), slot: n.slot }));
+    results.sort_by(Hit::order);
+}
+
+/// Takes the `k` nearest as they are: their codes are the vectors.
+pub(crate) fn take(view: &View<'_>, near: &[Near<i32>], k: usize, work: &mut Work<f32>) {
+    let hit = |n: &Near<i32>| Hit { distance: n.distance as f32, label: view.label(n.slot), slot: n.slot };
+    work.results.clear();
+    work.results.extend(near.iter().take(k).map(hit));
+    work.results.sort_by(Hit::order);
+}

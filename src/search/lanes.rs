@@ -1,0 +1,242 @@
+//! Several guided queries at once on one core. A walk alternates between asking for memory and working on what it asked
+//! for before; while one query's lines are on their way, the others work on theirs.
+//!
+//! Each query has a lane. A turn is one stage of a walk: reading a list of links and asking for the codes of its unseen
+//! ids, or measuring these codes and asking for the list of the record that is next.
+
+use std::sync::atomic::{fence, Ordering};
+
+use crate::codes::quantiser::CodedQuery;
+use crate::distance::kernel::Kernel;
+use crate::error::Result;
+use crate::search::heap::Near;
+use crate::search::scratch::Work;
+use crate::store::data::Data;
+use crate::store::view::View;
+use crate::store::{Slot, Store};
+
+/// Lanes of a batch.
+pub(crate) const LANES: usize = 4;
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    Idle,
+    /// Above the ground: read the list of the nearest on this level.
+    Upper(usize),
+    UpperCodes(usize),
+    Ground,
+    GroundCodes,
+    /// What was found is on its way.
+    Found,
+}
+
+/// One query under way.
+pub(crate) struct Lane {
+    /// The query, and its code.
+    pub(crate) vector: Data,
+    pub(crate) coded: CodedQuery,
+    /// Its place in the batch.
+    pub(crate) row: usize,
+    pub(crate) ef: usize,
+    pub(crate) work: Work<i32>,
+    stage: Stage,
+    nearest: Near<i32>,
+    /// Slots in the hop that wait to be measured.
+    waiting: usize,
+}
+
+impl Lane {
+    pub(crate) fn new(store: &Store) -> Self {
+        let layout = store.layout();
+        Self {
+            vector: Data::new(layout.vector_bytes),
+            coded: CodedQuery::new(layout.dim()),
+            row: 0,
+            ef: 0,
+            work: Work::default(),
+            stage: Stage::Idle,
+            nearest: Near { distance: 0, slot: Slot::FIRST },
+            waiting: 0,
+        }
+    }
+}
+
+/// What a batch is about.
+pub(crate) struct Batch<'a, 'v> {
+    /// The session, and the same on codes.
+    pub(crate) view: &'a View<'v>,
+    pub(crate) on_codes: &'a View<'v>,
+    pub(crate) entry: (Slot, usize),
+    pub(crate) k: usize,
+}
+
+/// Walks for one query after the other. `begin` puts the next one into a lane, or says that there is none; `end` takes
+/// what was found from `near` of its work.
+#[inline(always)]
+pub(crate) fn run<K: Kernel<Distance = i32>>(
+    batch: &Batch<'_, '_>,
+    lanes: &mut [Lane],
+    begin: &mut dyn FnMut(&mut Lane) -> bool,
+    end: &mut dyn FnMut(&mut Lane),
+) -> Result<()> {
+    let done = take_turns::<K>(batch, lanes, begin, end);
+    if done.is_err() {
+        lanes.iter_mut().for_each(|lane| lane.work.visited.clear());
+    }
+    done
+}
+
+#[inline(always)]
+fn take_turns<K: Kernel<Distance = i32>>(
+    batch: &Batch<'_, '_>,
+    lanes: &mut [Lane],
+    begin: &mut dyn FnMut(&mut Lane) -> bool,
+    end: &mut dyn FnMut(&mut Lane),
+) -> Result<()> {
+    let mut going = 0;
+    for lane in lanes.iter_mut() {
+        lane.stage = Stage::Idle;
+        if begin(lane) {
+            start::<K>(batch, lane)?;
+            going += 1;
+        }
+    }
+    while going > 0 {
+        for lane in lanes.iter_mut() {
+            match lane.stage {
+                Stage::Idle => {}
+                Stage::Upper(level) => upper(batch, lane, level)?,
+                Stage::UpperCodes(level) => upper_codes::<K>(batch, lane, level)?,
+                Stage::Ground => ground(batch, lane),
+                Stage::GroundCodes => ground_codes::<K>(batch, lane),
+                Stage::Found => {
+                    end(lane);
+                    if begin(lane) {
+                        start::<K>(batch, lane)?;
+                    } else {
+                        lane.stage = Stage::Idle;
+                        going -= 1;
+                    }
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+#[inline(always)]
+fn start<K: Kernel<Distance = i32>>(batch: &Batch<'_, '_>, lane: &mut Lane) -> Result<()> {
+    let (slot, level) = batch.entry;
+    lane.work.reserve(batch.on_codes, slot)?;
+    let query = batch.on_codes.query(lane.coded.code.bytes());
+    lane.nearest = Near { distance: batch.on_codes.distance::<K>(query, slot), slot };
+    reach(batch, lane, level)
+}
+
+/// Goes on with a level.
+#[inline(always)]
+fn reach(batch: &Batch<'_, '_>, lane: &mut Lane, level: usize) -> Result<()> {
+    if level > 0 {
+        lane.stage = Stage::Upper(level);
+        return Ok(());
+    }
+    let Work { visited, pool, .. } = &mut lane.work;
+    pool.reset(lane.ef)?;
+    pool.insert(lane.nearest.distance, lane.nearest.slot);
+    visited.insert(lane.nearest.slot);
+    batch.view.store().links0(lane.nearest.slot).prefetch();
+    lane.stage = Stage::Ground;
+    Ok(())
+}
+
+#[inline(always)]
+fn upper(batch: &Batch<'_, '_>, lane: &mut Lane, level: usize) -> Result<()> {
+    let view = batch.on_codes;
+    let Some(links) = view.store().links(lane.nearest.slot, level) else { return reach(batch, lane, level - 1) };
+    let mut count = 0;
+    for id in links.raw() {
+        if let Some(slot) = view.slot(id) {
+            lane.work.hop.slots[count] = slot;
+            view.prefetch(slot, view.row_bytes());
+            count += 1;
+        }
+    }
+    fence(Ordering::Acquire);
+    lane.waiting = count;
+    lane.stage = Stage::UpperCodes(level);
+    Ok(())
+}
+
+#[inline(always)]
+fn upper_codes<K: Kernel<Distance = i32>>(batch: &Batch<'_, '_>, lane: &mut Lane, level: usize) -> Result<()> {
+    let hop = &mut lane.work.hop;
+    let query = batch.on_codes.query(lane.coded.code.bytes());
+    batch.on_codes.distances::<K>(query, &hop.slots[..lane.waiting], &mut hop.distances[..lane.waiting]);
+    let before = lane.nearest.slot;
+    for at in 0..lane.waiting {
+        if hop.distances[at] < lane.nearest.distance {
+            lane.nearest = Near { distance: hop.distances[at], slot: hop.slots[at] };
+        }
+    }
+    if lane.nearest.slot == before {
+        return reach(batch, lane, level - 1);
+    }
+    lane.stage = Stage::Upper(level);
+    Ok(())
+}
+
+#[inline(always)]
+fn ground(batch: &Batch<'_, '_>, lane: &mut Lane) {
+    let view = batch.on_codes;
+    let Work { visited, hop, pool, .. } = &mut lane.work;
+    let Some(slot) = pool.next().and_then(|id| view.slot(id)) else { return found(batch, lane) };
+    // Likely the next to be expanded: its links can travel while this one's are worked on.
+    if let Some(next) = pool.peek().and_then(|id| view.slot(id)) {
+        view.store().links0(next).prefetch();
+    }
+    let mut count = 0;
+    for id in view.store().links0(slot).raw() {
+        if let Some(slot) = view.slot(id) {
+            // Without a branch on whether it is new, which cannot be predicted.
+            hop.slots[count] = slot;
+            count += usize::from(visited.insert(slot));
+        }
+    }
+    fence(Ordering::Acquire);
+    for slot in &hop.slots[..count] {
+        view.prefetch(*slot, view.row_bytes());
+    }
+    lane.waiting = count;
+    lane.stage = Stage::GroundCodes;
+}
+
+#[inline(always)]
+fn ground_codes<K: Kernel<Distance = i32>>(batch: &Batch<'_, '_>, lane: &mut Lane) {
+    let view = batch.on_codes;
+    let query = view.query(lane.coded.code.bytes());
+    let Work { hop, pool, .. } = &mut lane.work;
+    view.distances::<K>(query, &hop.slots[..lane.waiting], &mut hop.distances[..lane.waiting]);
+    for at in 0..lane.waiting {
+        let distance = hop.distances[at];
+        if pool.admits(distance) && pool.insert(distance, hop.slots[at]) {
+            view.store().links0(hop.slots[at]).prefetch();
+        }
+    }
+    lane.stage = Stage::Ground;
+}
+
+/// Asks for what the end of a query reads.
+#[inline(always)]
+fn found(batch: &Batch<'_, '_>, lane: &mut Lane) {
+    let Work { visited, pool, near, .. } = &mut lane.work;
+    visited.clear();
+    near.clear();
+    near.extend(pool.iter().filter_map(|(id, distance)| Some(Near { distance, slot: batch.view.slot(id)? })));
+    for near in near.iter().take(batch.k) {
+        if !lane.coded.lossless {
+            batch.view.prefetch(near.slot, batch.view.row_bytes().min(1024));
+        }
+        batch.view.prefetch_label(near.slot);
+    }
+    lane.stage = Stage::Found;
+}

@@ -1,0 +1,84 @@
+//! The codes of a store's records: who owns them, when they change.
+
+use std::ptr;
+use std::sync::atomic::Ordering;
+
+use super::{Slot, Store};
+use crate::codes::quantiser::{Quantiser, SAMPLE};
+use crate::codes::Codes;
+use crate::error::Result;
+
+impl Store {
+    /// The codes, if there are any. For writers, whom the gate keeps apart from [`Store::renew_codes`], and for
+    /// sessions, which hold off the freeing of what they found ([`super::view`]).
+    #[inline(always)]
+    pub(crate) fn codes(&self) -> Option<&Codes> {
+        // SAFETY: null, or from `renew_codes`, which frees it when nobody of the above can use it any more.
+        unsafe { self.codes.load(Ordering::Acquire).as_ref() }
+    }
+
+    /// Whether there are codes.
+    pub(crate) fn has_codes(&self) -> bool {
+        !self.codes.load(Ordering::Relaxed).is_null()
+    }
+
+    /// Trains codes on the records there are and encodes all of them, `encode` doing the pieces of work it is given
+    /// in any order. Vectors that no codes fit leave the store without. No writer may run; sessions may.
+    pub(crate) fn renew_codes(&self, inner_product: bool, encode: impl FnOnce(&(dyn Fn(Slot) + Sync))) -> Result<()> {
+        let codes = match Quantiser::train(&self.ends(), &self.sample(), inner_product) {
+            None => {
+                self.code_bytes.store(0, Ordering::Relaxed);
+                ptr::null_mut()
+            }
+            Some(quantiser) => {
+                let (count, room) = (self.count(), self.room.load(Ordering::Relaxed));
+                let most = (self.records.capacity() - self.layout.base) / self.layout.stride;
+                let codes = Codes::new(quantiser, count, most.min(crate::params::MAX_RECORDS).max(room), room)?;
+                codes.make_room(room)?;
+                encode(&|slot| codes.write(slot.index(), self.vector_ptr(slot)));
+                codes.settle();
+                self.code_bytes.store(codes.memory(), Ordering::Relaxed);
+                Box::into_raw(Box::new(codes))
+            }
+        };
+        let old = self.codes.swap(codes, Ordering::AcqRel);
+        if !old.is_null() {
+            self.wait_for_sessions();
+            // SAFETY: from Box::into_raw above; sessions that found it are closed, new ones find its successor.
+            drop(unsafe { Box::from_raw(old) });
+        }
+        Ok(())
+    }
+
+    /// The least and the greatest value of each dimension.
+    fn ends(&self) -> Vec<(f32, f32)> {
+        let mut ends = vec![(f32::MAX, f32::MIN); self.layout.dim()];
+        let mut vector = vec![0.0; self.layout.dim()];
+        for slot in self.slots() {
+            self.copy_floats(slot, &mut vector);
+            for ((least, most), x) in ends.iter_mut().zip(&vector) {
+                (*least, *most) = (least.min(*x), most.max(*x));
+            }
+        }
+        ends
+    }
+
+    /// Some vectors, evenly spread over the records.
+    fn sample(&self) -> Vec<f32> {
+        let (count, dim) = (self.count(), self.layout.dim());
+        let rows = count.min(SAMPLE);
+        let mut sample = vec![0.0; rows * dim];
+        for (at, row) in sample.chunks_exact_mut(dim).enumerate() {
+            self.copy_floats(Slot((at * count / rows) as u32), row);
+        }
+        sample
+    }
+
+    pub(super) fn free_codes(&mut self) {
+        let codes = std::mem::replace(self.codes.get_mut(), ptr::null_mut());
+        if !codes.is_null() {
+            // SAFETY: from Box::into_raw in `renew_codes`; nobody else uses the store.
+            drop(unsafe { Box::from_raw(codes) });
+        }
+    }
+}
