@@ -359,15 +359,18 @@ private:
         close_line();
     }
 
-    // Another version of the directory is refused.
+    // Another version of the directory is refused. In a copy: libhnx minds when somebody else writes into its directory.
     void damaged_header()
     {
-        const std::string path = folder_ + "/header.bin", before = file_bytes(path);
-        std::string bytes = before;
-        bytes[0] = 2;
-        write_file(path, bytes);
-        attempt(*line_, [&] { Index(&space_, folder_, false, 0, false, setup_.normalize, true); });
-        write_file(path, before);
+        const std::string copy = folder_ + ".copy";
+        mkdir(copy.c_str(), 0777);
+        for (const char *name : {"/header.bin", "/data_level0.bin", "/length.bin", "/link_lists.bin"}) {
+            std::string bytes = file_bytes(folder_ + name);
+            if (name == std::string("/header.bin"))
+                bytes[0] = 2;
+            write_file(copy + name, bytes);
+        }
+        attempt(*line_, [&] { Index(&space_, copy, false, 0, false, setup_.normalize, true); });
     }
 
     void fields()

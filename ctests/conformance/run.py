@@ -165,7 +165,7 @@ PARTS = ('headers', 'surface', 'together', 'buffers', 'sequences', 'chroma')
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument('--sequences', type=int, default=1500, help='of each program')
+    parser.add_argument('--sequences', type=int, default=1000, help='of each program')
     parser.add_argument('--first', type=int, default=1)
     parser.add_argument('--show', type=int)
     parser.add_argument('parts', nargs='*')

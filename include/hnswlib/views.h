@@ -2,7 +2,7 @@
 #pragma once
 
 #include "interfaces.h"
-#include "visited_list_pool.h"
+#include "visited_lists.h"
 
 namespace hnswlib
 {
