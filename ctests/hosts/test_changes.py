@@ -195,17 +195,22 @@ def same_label_from_threads(name, replace):
 
 
 def few_links(h):
-    """M below 2 cannot be built with: the original runs out of memory or crashes at the first element."""
-    index = h.Index('l2', 4)
-    return [attempt(index.init_index, 10, M=m) for m in (0, 1)] + [index.init_index(10, M=2), index.M]
+    """M below 2 cannot be built with: the original runs out of memory or crashes at the first element. Here each add says
+    so, and nothing is added."""
+    seen = []
+    for m in (0, 1, 2):
+        index = h.Index('l2', 4)
+        index.init_index(10, M=m)
+        seen += [attempt(index.add_items, vectors(52, 1, 4), [0]), index.get_current_count()]
+    return seen
 
 
 @case('hnswlib')
 @case('chroma')
 def m_below_two(name):
-    zero, one, two, m = ours[name].take(few_links)
+    zero, none, one, nothing, two, count = ours[name].take(few_links)
     assert str(zero).startswith('RuntimeError') and str(one).startswith('RuntimeError'), f'M 0: {zero}, M 1: {one}'
-    assert two is None and m == 2
+    assert none == nothing == 0 and two is None and count == 1
 
 
 def shrunk(h):
