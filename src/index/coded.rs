@@ -21,13 +21,10 @@ use crate::store::Slot;
 const RECORDS_PER_THREAD: usize = 4096;
 
 impl Index {
-    /// What queries do that ask for nothing else.
+    /// What queries do that ask for nothing else. Not guided: where codes lose much (SIFT under cosine, 7 bits for a range
+    /// of 256) recall at a large ef stays up to 0.001 below that of f32.
     pub fn exactness(&self) -> Exactness {
-        if self.store().has_codes() {
-            Exactness::Guided
-        } else {
-            Exactness::F32
-        }
+        Exactness::F32
     }
 
     /// Makes codes, or makes them anew, if it is time to. The caller holds no lock of the index.
