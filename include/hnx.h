@@ -1501,7 +1501,7 @@ size_t hnx_last_error(char *buffer,
 
 /*
  Squared L2 distance of two vectors of floats, on any address; dim points to a size_t, their length. NaN when one of
- the three is NULL. The shape is that of hnswlib's DISTFUNC<float>. Any thread, any time.
+ the three is NULL. The shape is that of hnswlib's DISTFUNC of float. Any thread, any time.
 
  # Safety
  a and b are NULL or readable for *dim floats; dim is NULL or readable.
@@ -1524,7 +1524,7 @@ float hnx_distance_ip(const void *a,
 
 /*
  Squared L2 distance of two vectors of uint8_t; else as hnx_distance_l2(), but INT32_MAX where that gives NaN. The
- shape is that of hnswlib's DISTFUNC<int>.
+ shape is that of hnswlib's DISTFUNC of int.
 
  # Safety
  a and b are NULL or readable for *dim bytes; dim is NULL or readable.

@@ -159,9 +159,10 @@ class Go(Language):
 
     def system_library(self, libraries):
         """With the tag hnx_system cgo takes what pkg-config says."""
-        with open(os.path.join(REPO, 'hnx.pc.in'), encoding='utf-8') as file:
+        with open(os.path.join(REPO, 'packaging', 'hnx.pc.in'), encoding='utf-8') as file:
             text = file.read()
-        for name, value in (('PREFIX', '/usr'), ('LIBDIR', libraries), ('INCLUDEDIR', os.path.join(REPO, 'include')), ('VERSION', '0.1.0')):
+        for name, value in (('PC_PREFIX', '/usr'), ('PC_LIBDIR', libraries), ('PC_INCLUDEDIR', os.path.join(REPO, 'include')),
+                            ('VERSION', '0.1.0')):
             text = text.replace(f'@{name}@', value)
         with open(os.path.join(libraries, 'hnx.pc'), 'w', encoding='utf-8') as file:
             file.write(text)

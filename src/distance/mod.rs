@@ -1,7 +1,7 @@
 //! Distances between vectors, and nothing else: no index, no ids.
 //!
-//! [`Rows`] are the kernels for f32, one file per instruction set. [`kernel`] is what searches are generic over: those
-//! kernels, bytes ([`bytes`]), and distances that the host measures.
+//! `Rows` are the kernels for f32, one file per instruction set. `kernel` is what searches are generic over: those
+//! kernels, bytes (`bytes`), and distances that the host measures.
 //!
 //! # One summation order
 //!

@@ -65,7 +65,7 @@ pub(crate) struct Directory {
     bulk: u64,
 }
 
-/// What [`persist_dirty`] did.
+/// What `persist_dirty` did.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Persisted {
     /// Persists that wrote something.
