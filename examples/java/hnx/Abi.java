@@ -135,7 +135,7 @@ final class Abi {
     }
 
     @FieldOrder({"struct_size", "metric", "flags", "dim", "count", "deleted", "capacity", "m", "ef_construction", "ef",
-        "max_level", "exactness", "record_bytes", "other_bytes", "dirty_records"})
+        "max_level", "exactness", "record_bytes", "other_bytes", "dirty_records", "code_bytes"})
     public static final class hnx_stats_info extends Sized {
         public int metric;
         public int flags;
@@ -151,6 +151,7 @@ final class Abi {
         public long record_bytes;
         public long other_bytes;
         public long dirty_records;
+        public long code_bytes;
     }
 
     static native int hnx_init(hnx_options options, PointerByReference out_index);
