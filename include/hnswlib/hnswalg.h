@@ -591,6 +591,8 @@ public:
             missing = file.first;
             break;
         }
+        if (missing == files[0].first && !std::ifstream(files[0].second, std::ios::binary).is_open())
+            throw std::runtime_error(missing);
         load(s, max_elements_i, "Not enough memory: loadPersistedIndex failed to allocate level0", missing,
              [&](const hnx_graph_options &options, hnx_graph **graph, hnx_graph_header *header) {
                  return hnx_graph_load(persist_location_.c_str(), &options, graph, header);
