@@ -584,16 +584,13 @@ public:
                                                               {"Cannot open data_level0 file", getDataLevel0Location()},
                                                               {"Cannot open length file", getLengthLocation()},
                                                               {"Cannot open link list file", getLinkListLocation()}};
-        const char *missing = "Cannot open header file";
-        for (const auto &file : files) {
-            if (std::ifstream(file.second, std::ios::binary).is_open())
-                continue;
-            missing = file.first;
-            break;
-        }
-        if (missing == files[0].first && !std::ifstream(files[0].second, std::ios::binary).is_open())
-            throw std::runtime_error(missing);
-        load(s, max_elements_i, "Not enough memory: loadPersistedIndex failed to allocate level0", missing,
+        const auto missing = std::find_if(std::begin(files), std::end(files), [](const std::pair<const char *, std::string> &file) {
+            return !std::ifstream(file.second, std::ios::binary).is_open();
+        });
+        if (missing == std::begin(files)) // no directory of an index, whatever else may be there
+            throw std::runtime_error(missing->first);
+        const char *words = missing == std::end(files) ? files[0].first : missing->first;
+        load(s, max_elements_i, "Not enough memory: loadPersistedIndex failed to allocate level0", words,
              [&](const hnx_graph_options &options, hnx_graph **graph, hnx_graph_header *header) {
                  return hnx_graph_load(persist_location_.c_str(), &options, graph, header);
              });
