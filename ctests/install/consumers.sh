@@ -32,7 +32,7 @@ project() {
 starts() {
     local needs=static
     LD_LIBRARY_PATH=$libdir "$1"
-    ! objdump -p "$1" | grep -q "NEEDED  *libhnx.so.$abi\$" || needs=shared
+    ! objdump -p "$1" | grep "NEEDED  *libhnx.so.$abi\$" >/dev/null || needs=shared
     [ $needs = "$2" ] || { echo "$1 is $needs, not $2" && return 1; }
 }
 

@@ -76,7 +76,7 @@ public:
     size_t offsetData_{0}, offsetLevel0_{0}, label_offset_{0};
 
     char *data_level0_memory_{nullptr};
-    char *length_memory_{nullptr}; // a float per element where chroma-hnswlib's constructors were used, else null
+    char *length_memory_{nullptr}; // a float per element, 0 unless normalize_
     char **linkLists_{nullptr};
     glue::Levels element_levels_;
 
@@ -224,7 +224,8 @@ public:
         const hnx_graph_header header = file_header();
         if (!graph_)
             return glue::cannot_save("The index has nothing to save");
-        if (hnx_graph_save(graph_, location.c_str(), chroma_ ? HNX_FORMAT_CHROMA : HNX_FORMAT_HNSWLIB, &header) != HNX_OK)
+        const uint32_t format = chroma_ || normalize_ ? HNX_FORMAT_CHROMA : HNX_FORMAT_HNSWLIB;
+        if (hnx_graph_save(graph_, location.c_str(), format, &header) != HNX_OK)
             glue::cannot_save(glue::last_error());
     }
 
@@ -720,7 +721,7 @@ private:
     static const size_t MAX_LEVEL = 63; // of a record in libhnx
 
     hnx_graph *graph_ = nullptr;
-    bool chroma_ = false;                 // made or stored as chroma-hnswlib does: with lengths
+    bool chroma_ = false;                 // made or stored as chroma-hnswlib does: lengths are in the file
     std::string why_no_graph_;            // when the library refused what the constructor was told
     std::mutex level_lock_, update_lock_; // for the generators
 
@@ -819,7 +820,7 @@ private:
     {
         hnx_graph_options options = hnx_graph_options();
         options.struct_size = sizeof options;
-        options.flags = chroma_ ? HNX_GRAPH_LENGTHS : 0;
+        options.flags = HNX_GRAPH_LENGTHS; // a host may set normalize_ later, as Chroma's does when it unpickles
         options.data_size = data_size;
         options.max_elements = max_elements;
         options.m = M_;
