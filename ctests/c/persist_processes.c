@@ -96,8 +96,7 @@ static void writers(const float *rows)
 static void dead_holder(const float *rows)
 {
     int status = -1, ready[2];
-    char byte;
-    pid_t holder;
+    pid_t holder, orphan;
     hnx_index *index;
     CHECK(pipe(ready) == 0);
     holder = fork();
@@ -106,18 +105,20 @@ static void dead_holder(const float *rows)
         make(rows, COUNT);
         if (fork() == 0) {
             alarm(60);
-            CHECK(write(ready[1], "x", 1) == 1);
+            orphan = getpid();
+            CHECK(write(ready[1], &orphan, sizeof orphan) == sizeof orphan);
             pause();
         }
         pause();
     }
-    CHECK(read(ready[0], &byte, 1) == 1);
+    CHECK(read(ready[0], &orphan, sizeof orphan) == sizeof orphan);
     CHECK(kill(holder, SIGKILL) == 0);
     CHECK(waitpid(holder, &status, 0) == holder);
     index = load_index("index", HNX_METRIC_L2, DIM, 0);
     CHECK_OK(hnx_mark_deleted(index, 3));
     CHECK_OK(hnx_persist_dirty(index, NULL, NULL));
     hnx_free(index);
+    CHECK(kill(orphan, SIGKILL) == 0); /* nobody waits for it, and it has this program's output open */
     files_remove("index");
     close(ready[0]);
     close(ready[1]);
