@@ -99,7 +99,8 @@
 #define HNX_ADD_UPDATE_ONLY 4
 
 /*
- The fastest mode that keeps recall at a given ef at hnswlib's: HNX_EXACTNESS_F32.
+ The fastest mode that keeps recall at a given ef at hnswlib's: HNX_EXACTNESS_GUIDED on an index of 1,000 records or
+ more, else, and on an index that was opened with HNX_LOAD_MMAP and not changed since, HNX_EXACTNESS_F32.
  */
 #define HNX_EXACTNESS_DEFAULT 0
 
@@ -116,9 +117,8 @@
 
 /*
  Codes of a byte per float guide the search, f32 decides between the best that it found: distances are exact, ids may
- differ from HNX_EXACTNESS_F32 at the level of recall noise (where single floats have much larger ranges than others,
- recall can stay 0.001 below). Twice as fast or more. Without codes (hnx_stats_info.code_bytes 0: fewer than 1,000
- records, or opened with HNX_LOAD_MMAP and not changed since) f32 from the first step on.
+ differ from HNX_EXACTNESS_F32 at the level of recall noise. Without codes (hnx_stats_info.code_bytes 0) f32 from the
+ first step on.
  */
 #define HNX_EXACTNESS_GUIDED 3
 
@@ -334,14 +334,15 @@ typedef int32_t hnx_status;
 #endif // __cplusplus
 
 /*
- What is behind every handle.
+ Records and links whose labels a host keeps by itself. Made by hnx_graph_init(), hnx_graph_load() and
+ hnx_graph_load_buffers(), given back by hnx_graph_free().
  */
-typedef struct Handle_Graph Handle_Graph;
+typedef struct hnx_graph hnx_graph;
 
 /*
- What is behind every handle.
+ An index. Made by hnx_init() and hnx_load(), given back by hnx_free().
  */
-typedef struct Handle_Index Handle_Index;
+typedef struct hnx_index hnx_index;
 
 /*
  What hnx_init() builds. Set struct_size = sizeof(hnx_options) and zero the rest: zero means default everywhere
@@ -387,11 +388,6 @@ typedef struct hnx_options {
      */
     const char *persist_path;
 } hnx_options;
-
-/*
- An index. Made by hnx_init() and hnx_load(), given back by hnx_free().
- */
-typedef struct Handle_Index hnx_index;
 
 /*
  How hnx_load() opens an index. The upstream formats store neither metric nor dim, so they are given here.
@@ -778,12 +774,6 @@ typedef struct hnx_graph_options {
 } hnx_graph_options;
 
 /*
- Records and links whose labels a host keeps by itself. Made by hnx_graph_init(), hnx_graph_load() and
- hnx_graph_load_buffers(), given back by hnx_graph_free().
- */
-typedef struct Handle_Graph hnx_graph;
-
-/*
  Where the records are. The addresses stay what they are until hnx_graph_free(), also when the graph is resized.
  What hnx_graph_options.max_elements and hnx_graph_resize() made usable may be read and, while nothing else runs,
  written.
@@ -1167,7 +1157,7 @@ const char *hnx_status_name(int32_t status);
  */
 HNX_API
 hnx_status hnx_init(const struct hnx_options *options,
-                    hnx_index **out_index);
+                    struct hnx_index **out_index);
 
 /*
  Opens an index from a file of hnswlib's or chroma-hnswlib's saveIndex(), or from a directory of chroma-hnswlib's;
@@ -1191,7 +1181,7 @@ hnx_status hnx_init(const struct hnx_options *options,
 HNX_API
 hnx_status hnx_load(const char *path,
                     const struct hnx_load_options *options,
-                    hnx_index **out_index);
+                    struct hnx_index **out_index);
 
 /*
  Frees an index. What was not persisted is lost. NULL is fine.
@@ -1201,7 +1191,7 @@ hnx_status hnx_load(const char *path,
  index is NULL or a handle of hnx_init() or hnx_load() that was not freed.
  */
 HNX_API
-void hnx_free(hnx_index *index);
+void hnx_free(struct hnx_index *index);
 
 /*
  Adds vectors, or updates those whose label exists; a deleted label that is added again lives again.
@@ -1223,7 +1213,7 @@ void hnx_free(hnx_index *index);
  readable for options->struct_size bytes.
  */
 HNX_API
-hnx_status hnx_add(hnx_index *index,
+hnx_status hnx_add(struct hnx_index *index,
                    const float *vectors,
                    const uint64_t *labels,
                    size_t count,
@@ -1239,7 +1229,7 @@ hnx_status hnx_add(hnx_index *index,
  index is NULL or a live handle.
  */
 HNX_API
-hnx_status hnx_mark_deleted(hnx_index *index,
+hnx_status hnx_mark_deleted(struct hnx_index *index,
                             uint64_t label);
 
 /*
@@ -1251,7 +1241,7 @@ hnx_status hnx_mark_deleted(hnx_index *index,
  index is NULL or a live handle.
  */
 HNX_API
-hnx_status hnx_unmark_deleted(hnx_index *index,
+hnx_status hnx_unmark_deleted(struct hnx_index *index,
                               uint64_t label);
 
 /*
@@ -1264,7 +1254,7 @@ hnx_status hnx_unmark_deleted(hnx_index *index,
  index is NULL or a live handle.
  */
 HNX_API
-hnx_status hnx_resize(hnx_index *index,
+hnx_status hnx_resize(struct hnx_index *index,
                       size_t max_elements);
 
 /*
@@ -1275,7 +1265,7 @@ hnx_status hnx_resize(hnx_index *index,
  index is NULL or a live handle.
  */
 HNX_API
-hnx_status hnx_set_ef(hnx_index *index,
+hnx_status hnx_set_ef(struct hnx_index *index,
                       size_t ef);
 
 /*
@@ -1296,7 +1286,7 @@ hnx_status hnx_set_ef(hnx_index *index,
  for options->struct_size bytes.
  */
 HNX_API
-hnx_status hnx_query(const hnx_index *index,
+hnx_status hnx_query(const struct hnx_index *index,
                      const float *queries,
                      size_t query_count,
                      size_t k,
@@ -1316,7 +1306,7 @@ hnx_status hnx_query(const hnx_index *index,
  index is NULL or a live handle; labels and out_vectors have the sizes above.
  */
 HNX_API
-hnx_status hnx_get(const hnx_index *index,
+hnx_status hnx_get(const struct hnx_index *index,
                    const uint64_t *labels,
                    size_t count,
                    float *out_vectors);
@@ -1332,7 +1322,7 @@ hnx_status hnx_get(const hnx_index *index,
  NULL or writable.
  */
 HNX_API
-hnx_status hnx_labels(const hnx_index *index,
+hnx_status hnx_labels(const struct hnx_index *index,
                       uint32_t which,
                       uint64_t *out_labels,
                       size_t capacity,
@@ -1361,7 +1351,7 @@ hnx_status hnx_labels(const hnx_index *index,
  index is NULL or a live handle; options and out_info are NULL or hold struct_size bytes.
  */
 HNX_API
-hnx_status hnx_persist_dirty(hnx_index *index,
+hnx_status hnx_persist_dirty(struct hnx_index *index,
                              const struct hnx_persist_options *options,
                              struct hnx_persist_info *out_info);
 
@@ -1376,7 +1366,7 @@ hnx_status hnx_persist_dirty(hnx_index *index,
  index is NULL or a live handle; path is NULL or a string that ends in NUL.
  */
 HNX_API
-hnx_status hnx_save(const hnx_index *index,
+hnx_status hnx_save(const struct hnx_index *index,
                     const char *path,
                     uint32_t format);
 
@@ -1422,7 +1412,7 @@ hnx_status hnx_verify(const char *path,
 HNX_API
 hnx_status hnx_salvage(const char *path,
                        const struct hnx_salvage_options *options,
-                       hnx_index **out_index,
+                       struct hnx_index **out_index,
                        struct hnx_salvage_info *out_info);
 
 /*
@@ -1432,7 +1422,7 @@ hnx_status hnx_salvage(const char *path,
  index is NULL or a live handle.
  */
 HNX_API
-size_t hnx_count(const hnx_index *index);
+size_t hnx_count(const struct hnx_index *index);
 
 /*
  Deleted records; 0 for NULL. On an index opened with HNX_LOAD_MMAP the first call reads every record's flags.
@@ -1442,7 +1432,7 @@ size_t hnx_count(const hnx_index *index);
  index is NULL or a live handle.
  */
 HNX_API
-size_t hnx_deleted_count(const hnx_index *index);
+size_t hnx_deleted_count(const struct hnx_index *index);
 
 /*
  Records that fit before the index is full or grows; 0 for NULL. Threads: any thread, any time.
@@ -1451,7 +1441,7 @@ size_t hnx_deleted_count(const hnx_index *index);
  index is NULL or a live handle.
  */
 HNX_API
-size_t hnx_capacity(const hnx_index *index);
+size_t hnx_capacity(const struct hnx_index *index);
 
 /*
  Floats per vector; 0 for NULL. Threads: any thread, any time.
@@ -1460,7 +1450,7 @@ size_t hnx_capacity(const hnx_index *index);
  index is NULL or a live handle.
  */
 HNX_API
-size_t hnx_dim(const hnx_index *index);
+size_t hnx_dim(const struct hnx_index *index);
 
 /*
  The state of the index. out_stats->struct_size must be set. On an index opened with HNX_LOAD_MMAP the first call
@@ -1470,7 +1460,7 @@ size_t hnx_dim(const hnx_index *index);
  index is NULL or a live handle; out_stats is NULL or holds out_stats->struct_size bytes.
  */
 HNX_API
-hnx_status hnx_stats(const hnx_index *index,
+hnx_status hnx_stats(const struct hnx_index *index,
                      struct hnx_stats_info *out_stats);
 
 /*
@@ -1575,7 +1565,7 @@ float hnx_normalize(const float *vector,
  */
 HNX_API
 hnx_status hnx_graph_init(const struct hnx_graph_options *options,
-                          hnx_graph **out_graph);
+                          struct hnx_graph **out_graph);
 
 /*
  Frees a graph, and the upper-level lists of the records below its count. NULL is fine.
@@ -1585,7 +1575,7 @@ hnx_status hnx_graph_init(const struct hnx_graph_options *options,
  graph is NULL or a live handle.
  */
 HNX_API
-void hnx_graph_free(hnx_graph *graph);
+void hnx_graph_free(struct hnx_graph *graph);
 
 /*
  Tells where the records are. out_memory->struct_size must be set. Threads: any thread, any time.
@@ -1594,7 +1584,7 @@ void hnx_graph_free(hnx_graph *graph);
  graph is NULL or a live handle; out_memory is NULL or holds out_memory->struct_size bytes.
  */
 HNX_API
-hnx_status hnx_graph_memory_of(const hnx_graph *graph,
+hnx_status hnx_graph_memory_of(const struct hnx_graph *graph,
                                struct hnx_graph_memory *out_memory);
 
 /*
@@ -1605,7 +1595,7 @@ hnx_status hnx_graph_memory_of(const hnx_graph *graph,
  graph is NULL or a live handle.
  */
 HNX_API
-hnx_status hnx_graph_resize(hnx_graph *graph,
+hnx_status hnx_graph_resize(struct hnx_graph *graph,
                             size_t max_elements);
 
 /*
@@ -1619,7 +1609,7 @@ hnx_status hnx_graph_resize(hnx_graph *graph,
  out_id is NULL or writable.
  */
 HNX_API
-hnx_status hnx_graph_insert(hnx_graph *graph,
+hnx_status hnx_graph_insert(struct hnx_graph *graph,
                             const struct hnx_graph_point *point,
                             uint32_t *out_id);
 
@@ -1636,7 +1626,7 @@ hnx_status hnx_graph_insert(hnx_graph *graph,
  As for hnx_graph_insert(); out_draws is NULL or writable.
  */
 HNX_API
-hnx_status hnx_graph_update(hnx_graph *graph,
+hnx_status hnx_graph_update(struct hnx_graph *graph,
                             uint32_t id,
                             const struct hnx_graph_point *point,
                             size_t *out_draws);
@@ -1649,7 +1639,7 @@ hnx_status hnx_graph_update(hnx_graph *graph,
  graph is NULL or a live handle.
  */
 HNX_API
-hnx_status hnx_graph_set_deleted(hnx_graph *graph,
+hnx_status hnx_graph_set_deleted(struct hnx_graph *graph,
                                  uint32_t id,
                                  uint32_t deleted);
 
@@ -1662,7 +1652,7 @@ hnx_status hnx_graph_set_deleted(hnx_graph *graph,
  graph is NULL or a live handle; out_ids is writable for capacity numbers, out_count is writable.
  */
 HNX_API
-hnx_status hnx_graph_links(const hnx_graph *graph,
+hnx_status hnx_graph_links(const struct hnx_graph *graph,
                            uint32_t id,
                            uint32_t level,
                            uint32_t *out_ids,
@@ -1678,7 +1668,7 @@ hnx_status hnx_graph_links(const hnx_graph *graph,
  graph is NULL or a live handle; count is writable, hits is readable and writable for *count hits.
  */
 HNX_API
-hnx_status hnx_graph_select(const hnx_graph *graph,
+hnx_status hnx_graph_select(const struct hnx_graph *graph,
                             struct hnx_hit *hits,
                             size_t *count,
                             size_t m,
@@ -1693,7 +1683,7 @@ hnx_status hnx_graph_select(const hnx_graph *graph,
  graph is NULL or a live handle; hits is readable for count hits; out_next is writable.
  */
 HNX_API
-hnx_status hnx_graph_connect(hnx_graph *graph,
+hnx_status hnx_graph_connect(struct hnx_graph *graph,
                              uint32_t id,
                              const struct hnx_hit *hits,
                              size_t count,
@@ -1710,7 +1700,7 @@ hnx_status hnx_graph_connect(hnx_graph *graph,
  As for hnx_graph_insert().
  */
 HNX_API
-hnx_status hnx_graph_repair(hnx_graph *graph,
+hnx_status hnx_graph_repair(struct hnx_graph *graph,
                             uint32_t id,
                             const struct hnx_graph_point *point,
                             uint32_t entry,
@@ -1730,7 +1720,7 @@ hnx_status hnx_graph_repair(hnx_graph *graph,
  sizeof(hnx_graph_query); query->query is readable for what the distance reads.
  */
 HNX_API
-hnx_status hnx_graph_search(const hnx_graph *graph,
+hnx_status hnx_graph_search(const struct hnx_graph *graph,
                             struct hnx_graph_query *query);
 
 /*
@@ -1742,7 +1732,7 @@ hnx_status hnx_graph_search(const hnx_graph *graph,
  graph is NULL or a live handle; path is NULL or ends in NUL; header is NULL or readable for its struct_size.
  */
 HNX_API
-hnx_status hnx_graph_save(const hnx_graph *graph,
+hnx_status hnx_graph_save(const struct hnx_graph *graph,
                           const char *path,
                           uint32_t format,
                           const struct hnx_graph_header *header);
@@ -1759,7 +1749,7 @@ hnx_status hnx_graph_save(const hnx_graph *graph,
 HNX_API
 hnx_status hnx_graph_load(const char *path,
                           const struct hnx_graph_options *options,
-                          hnx_graph **out_graph,
+                          struct hnx_graph **out_graph,
                           struct hnx_graph_header *out_header);
 
 /*
@@ -1770,7 +1760,7 @@ hnx_status hnx_graph_load(const char *path,
  As for hnx_graph_save().
  */
 HNX_API
-hnx_status hnx_graph_create_directory(hnx_graph *graph,
+hnx_status hnx_graph_create_directory(struct hnx_graph *graph,
                                       const char *path,
                                       const struct hnx_graph_header *header);
 
@@ -1783,7 +1773,7 @@ hnx_status hnx_graph_create_directory(hnx_graph *graph,
  graph is NULL or a live handle; header is NULL or readable for its struct_size.
  */
 HNX_API
-hnx_status hnx_graph_persist_dirty(hnx_graph *graph,
+hnx_status hnx_graph_persist_dirty(struct hnx_graph *graph,
                                    const struct hnx_graph_header *header);
 
 /*
@@ -1793,7 +1783,7 @@ hnx_status hnx_graph_persist_dirty(hnx_graph *graph,
  graph is NULL or a live handle.
  */
 HNX_API
-size_t hnx_graph_dirty_count(const hnx_graph *graph);
+size_t hnx_graph_dirty_count(const struct hnx_graph *graph);
 
 /*
  Has the next hnx_graph_persist_dirty() write a record. Errors: HNX_ERR_NOT_FOUND. Threads: any thread, any time.
@@ -1802,7 +1792,7 @@ size_t hnx_graph_dirty_count(const hnx_graph *graph);
  graph is NULL or a live handle.
  */
 HNX_API
-hnx_status hnx_graph_mark_dirty(hnx_graph *graph,
+hnx_status hnx_graph_mark_dirty(struct hnx_graph *graph,
                                 uint32_t id);
 
 /*
@@ -1815,7 +1805,7 @@ hnx_status hnx_graph_mark_dirty(hnx_graph *graph,
  writable for their sizes and do not overlap.
  */
 HNX_API
-hnx_status hnx_graph_save_buffers(const hnx_graph *graph,
+hnx_status hnx_graph_save_buffers(const struct hnx_graph *graph,
                                   const struct hnx_graph_header *header,
                                   const struct hnx_graph_buffers *buffers);
 
@@ -1829,7 +1819,7 @@ hnx_status hnx_graph_save_buffers(const hnx_graph *graph,
 HNX_API
 hnx_status hnx_graph_load_buffers(const struct hnx_graph_buffers *buffers,
                                   const struct hnx_graph_options *options,
-                                  hnx_graph **out_graph,
+                                  struct hnx_graph **out_graph,
                                   struct hnx_graph_header *out_header);
 
 #ifdef __cplusplus

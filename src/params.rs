@@ -62,7 +62,7 @@ impl Exactness {
 
     /// Whether codes alone may guide a query.
     pub(crate) fn may_be_guided(self) -> bool {
-        self == Self::Guided
+        matches!(self, Self::Default | Self::Guided)
     }
 
     /// The number C uses.

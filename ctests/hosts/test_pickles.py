@@ -184,6 +184,7 @@ for _name in MODULES:
 
 def edges_of(h, folder):
     """Pickles of new, empty, one-element and full indexes, and of damaged states."""
+    folder = tempfile.mkdtemp(dir=folder)  # both builds are at it
     rng, seen = np.random.default_rng(1), []
     x = data.exact(rng, 60, 4, 'l2')
     new = h.Index('l2', 4)

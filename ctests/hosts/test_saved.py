@@ -118,6 +118,7 @@ for _name in MODULES:
 
 def empty_of(h, folder):
     """An empty index, saved and opened: with a capacity given, as the original; without one, the stored one counts."""
+    folder = tempfile.mkdtemp(dir=folder)  # both builds are at it
     index = h.Index('l2', DIM)
     index.init_index(50)
     index.save_index(f'{folder}/empty')
@@ -268,6 +269,7 @@ def fuzzed(name, metric):
 
 def other_metric_of(h, folder):
     """The file does not say which space it is of: opened as another one, distances are that one's."""
+    folder = tempfile.mkdtemp(dir=folder)  # both builds are at it
     make(h, 'l2', f'{folder}/index', 'worked on')
     x, seen = sample('l2')[0], []
     for metric in METRICS:

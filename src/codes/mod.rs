@@ -129,6 +129,12 @@ impl Codes {
         }
     }
 
+    /// Whether record `id` is farther from its code than [`Quantiser::limit`].
+    #[inline(always)]
+    pub(crate) fn is_exceptional(&self, id: usize) -> bool {
+        self.word(id).load(Ordering::Relaxed) >> (id % 64) & 1 != 0
+    }
+
     /// Records that are farther from their codes than [`Quantiser::limit`].
     #[inline]
     pub(crate) fn exceptional(&self) -> usize {

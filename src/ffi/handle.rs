@@ -15,11 +15,8 @@ pub(super) struct Handle<T> {
     core: T,
 }
 
-/// A type that C knows by its name only.
-///
-/// # Safety
-/// The implementor is transparent over a [`Handle`].
-pub(super) unsafe trait Opaque: Sized {
+/// A type that C knows by its name only, and that is nothing but a name here: what is at its address is a [`Handle`].
+pub(super) trait Opaque: Sized {
     /// What the handle is for.
     type Core;
     /// The mark of a live handle.
@@ -29,12 +26,10 @@ pub(super) unsafe trait Opaque: Sized {
 }
 
 /// An index. Made by hnx_init() and hnx_load(), given back by hnx_free().
-#[repr(transparent)]
 #[allow(non_camel_case_types, reason = "the C name")]
-pub struct hnx_index(Handle<Index>);
+pub struct hnx_index(());
 
-// SAFETY: transparent.
-unsafe impl Opaque for hnx_index {
+impl Opaque for hnx_index {
     type Core = Index;
     const LIVE: u64 = 0x686e_785f_6c69_7665; // "hnx_live"
     const NAME: &'static str = "index";
@@ -42,12 +37,10 @@ unsafe impl Opaque for hnx_index {
 
 /// Records and links whose labels a host keeps by itself. Made by hnx_graph_init(), hnx_graph_load() and
 /// hnx_graph_load_buffers(), given back by hnx_graph_free().
-#[repr(transparent)]
 #[allow(non_camel_case_types, reason = "the C name")]
-pub struct hnx_graph(Handle<Graph>);
+pub struct hnx_graph(());
 
-// SAFETY: transparent.
-unsafe impl Opaque for hnx_graph {
+impl Opaque for hnx_graph {
     type Core = Graph;
     const LIVE: u64 = 0x686e_785f_6772_6170; // "hnx_grap"
     const NAME: &'static str = "graph";

@@ -37,7 +37,8 @@ pub const HNX_ADD_INSERT_ONLY: u32 = 2;
 /// deleted exists.
 pub const HNX_ADD_UPDATE_ONLY: u32 = 4;
 
-/// The fastest mode that keeps recall at a given ef at hnswlib's: HNX_EXACTNESS_F32.
+/// The fastest mode that keeps recall at a given ef at hnswlib's: HNX_EXACTNESS_GUIDED on an index of 1,000 records or
+/// more, else, and on an index that was opened with HNX_LOAD_MMAP and not changed since, HNX_EXACTNESS_F32.
 pub const HNX_EXACTNESS_DEFAULT: u32 = 0;
 /// Traversal on the stored f32 vectors, as hnswlib does it.
 pub const HNX_EXACTNESS_F32: u32 = 1;
@@ -45,9 +46,8 @@ pub const HNX_EXACTNESS_F32: u32 = 1;
 /// where they are the vectors themselves (squared L2 of integers from 0 to 255, in up to 258 dimensions), f32 elsewhere.
 pub const HNX_EXACTNESS_CERTIFIED: u32 = 2;
 /// Codes of a byte per float guide the search, f32 decides between the best that it found: distances are exact, ids may
-/// differ from HNX_EXACTNESS_F32 at the level of recall noise (where single floats have much larger ranges than others,
-/// recall can stay 0.001 below). Twice as fast or more. Without codes (hnx_stats_info.code_bytes 0: fewer than 1,000
-/// records, or opened with HNX_LOAD_MMAP and not changed since) f32 from the first step on.
+/// differ from HNX_EXACTNESS_F32 at the level of recall noise. Without codes (hnx_stats_info.code_bytes 0) f32 from the
+/// first step on.
 pub const HNX_EXACTNESS_GUIDED: u32 = 3;
 
 /// hnx_labels(): labels that are not deleted.

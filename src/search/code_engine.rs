@@ -3,6 +3,7 @@
 
 use crate::codes::quantiser::CodedQuery;
 use crate::codes::scalar;
+use crate::codes::Codes;
 use crate::distance::scalar::Scalar;
 use crate::distance::Level;
 use crate::error::Result;
@@ -21,7 +22,7 @@ type WalkLoop =
 type RunLoop =
     unsafe fn(&Batch<'_, '_>, &mut [Lane], &mut dyn FnMut(&mut Lane) -> bool, &mut dyn FnMut(&mut Lane)) -> Result<()>;
 type InsertLoop = unsafe fn(&Graph, &View<'_>, Query<'_>, usize, &mut Claim<'_>, &mut Work<i32>) -> Result<()>;
-type MeasureLoop = unsafe fn(&View<'_>, Query<'_>, &[Near<i32>], &CodedQuery, usize, &mut Work<f32>);
+type MeasureLoop = unsafe fn(&View<'_>, Query<'_>, &[Near<i32>], (&Codes, &CodedQuery), usize, &mut Work<f32>);
 
 /// The loops of one instruction set and metric.
 #[derive(Clone, Copy)]
@@ -77,7 +78,7 @@ macro_rules! shells {
                 view: &View<'_>,
                 query: Query<'_>,
                 near: &[Near<i32>],
-                coded: &CodedQuery,
+                coded: (&Codes, &CodedQuery),
                 k: usize,
                 work: &mut Work<f32>,
             ) {
@@ -190,7 +191,7 @@ impl CodeEngine {
         view: &View<'_>,
         query: Query<'_>,
         near: &[Near<i32>],
-        coded: &CodedQuery,
+        coded: (&Codes, &CodedQuery),
         k: usize,
         work: &mut Work<f32>,
     ) {

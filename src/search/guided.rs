@@ -1,6 +1,7 @@
 //! A query that codes guide: the walk measures codes only, and of what it found the nearest are measured exactly.
 
 use crate::codes::quantiser::CodedQuery;
+use crate::codes::Codes;
 use crate::distance::kernel::Kernel;
 use crate::error::Result;
 use crate::search::beam::search_ground;
@@ -46,14 +47,14 @@ pub(crate) fn walk<K: Kernel>(
 /// Bytes of a row to ask for ahead; the hardware streams the rest of longer rows.
 const PREFETCH_BYTES: usize = 2048;
 
-/// Measures the nearest of `near` exactly and leaves the `k` nearest in `work.results`: the first k, and those whose
-/// codes leave it open whether they belong to them.
+/// Measures the nearest of `near` exactly and leaves the `k` nearest in `work.results`: the first k, those whose codes
+/// leave it open whether they belong to them, and those whose codes tell little, wherever they are.
 #[inline(always)]
 pub(crate) fn measure<K: Kernel<Distance = f32>>(
     view: &View<'_>,
     query: Query<'_>,
     near: &[Near<i32>],
-    coded: &CodedQuery,
+    (codes, coded): (&Codes, &CodedQuery),
     k: usize,
     work: &mut Work<f32>,
 ) {
@@ -65,20 +66,18 @@ pub(crate) fn measure<K: Kernel<Distance = f32>>(
     for near in near.iter().take(k) {
         view.prefetch(near.slot, bytes);
     }
-    let mut at = 0;
+    let (mut at, mut bound) = (0, f32::INFINITY);
     while at < near.len() {
-        let mut end = (at + 4).min(near.len());
         if at >= k {
             let last = best[k - 1].distance;
-            let bound = last + coded.margin(last);
-            while end > at && coded.distance(near[end - 1].distance) > bound {
-                end -= 1;
-            }
-            if end == at {
-                break;
-            }
-        } else {
-            end = end.min(k);
+            bound = last + coded.margin(last);
+        }
+        if coded.distance(near[at].distance) > bound {
+            break;
+        }
+        let mut end = if at < k { (at + 4).min(k) } else { at + 4 }.min(near.len());
+        while coded.distance(near[end - 1].distance) > bound {
+            end -= 1;
         }
         let four = &near[at..end];
         for (to, near) in hop.slots.iter_mut().zip(four) {
@@ -86,16 +85,25 @@ pub(crate) fn measure<K: Kernel<Distance = f32>>(
         }
         view.distances::<K>(query, &hop.slots[..four.len()], &mut hop.distances[..four.len()]);
         for (slot, distance) in hop.slots[..four.len()].iter().zip(&hop.distances) {
-            let place = best.partition_point(|b| b.distance <= *distance);
-            if place < k {
-                best.truncate(k - 1);
-                best.insert(place.min(best.len()), Near { distance: *distance, slot: *slot });
-            }
+            put(best, Near { distance: *distance, slot: *slot }, k);
         }
         at = end;
     }
+    for near in near[at..].iter().filter(|near| codes.is_exceptional(near.slot.id() as usize)) {
+        put(best, Near { distance: view.distance::<K>(query, near.slot), slot: near.slot }, k);
+    }
     results.extend(best.iter().map(|n| Hit { distance: n.distance, label: view.label(n.slot), slot: n.slot }));
     results.sort_by(Hit::order);
+}
+
+/// Puts a record among the `k` nearest.
+#[inline(always)]
+fn put(best: &mut Vec<Near<f32>>, near: Near<f32>, k: usize) {
+    let place = best.partition_point(|b| b.distance <= near.distance);
+    if place < k {
+        best.truncate(k - 1);
+        best.insert(place.min(best.len()), near);
+    }
 }
 
 /// Takes the `k` nearest as they are: their codes are the vectors.
