@@ -110,8 +110,10 @@
 #define HNX_EXACTNESS_F32 1
 
 /*
- The ids and distances of HNX_EXACTNESS_F32, reached by any means that are proven to give them. Today these are codes
- where they are the vectors themselves (squared L2 of integers from 0 to 255, in up to 258 dimensions), f32 elsewhere.
+ The ids and distances of HNX_EXACTNESS_F32, reached by any means that are proven to give them: codes reject what they
+ prove to be too far, f32 measures the rest (src/search/certified.rs). With a filter, with deleted records and without
+ codes f32 measures all. Where codes are the vectors themselves (squared L2 of integers from 0 to 255, in up to 258
+ dimensions) they suffice.
  */
 #define HNX_EXACTNESS_CERTIFIED 2
 

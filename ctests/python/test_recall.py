@@ -50,6 +50,8 @@ def recalls(name, metric):
         r, s = (recall(index.query(queries, K, ef)[0], base, queries, nearest, metric) for index in (ours, theirs))
         if ef in (10, 40, 120):
             notes.append(f'{r:.4f} at {ef}')
+        (f32, d), (certified, e) = (ours.query(queries, K, ef, exactness=mode)[:2] for mode in (1, 2))
+        assert (f32 == certified).all() and (d == e).all(), f'certified answers are not those of f32 at ef {ef}'
         if r < s - 0.0005:
             below.append(f'{r:.4f} at ef {ef}, hnswlib {s:.4f}')
     assert not below, f'recall of {"; ".join(below)}'

@@ -40,7 +40,7 @@ const EXCEPTIONAL: usize = 64;
 pub(crate) struct Codes {
     quantiser: Quantiser,
     rows: Arena,
-    /// A bit for each record: it is farther from its code than [`Quantiser::limit`].
+    /// A bit for each record: [`Quantiser::is_exceptional`].
     exceptions: Arena,
     exceptional: AtomicUsize,
     /// How many there were when all had codes.
@@ -99,7 +99,7 @@ impl Codes {
         // SAFETY: the row is inside the committed block and nobody else uses it; the vector is one of this dim.
         let exceptional = unsafe {
             let row = std::slice::from_raw_parts_mut(self.rows.base().add(id * self.stride()), self.stride());
-            self.quantiser.encode(vector, row) > self.quantiser.limit()
+            self.quantiser.is_exceptional(self.quantiser.encode(vector, row))
         };
         self.mark(id, exceptional);
     }
@@ -129,13 +129,13 @@ impl Codes {
         }
     }
 
-    /// Whether record `id` is farther from its code than [`Quantiser::limit`].
+    /// Whether the code of record `id` tells little of it: [`Quantiser::is_exceptional`].
     #[inline(always)]
     pub(crate) fn is_exceptional(&self, id: usize) -> bool {
         self.word(id).load(Ordering::Relaxed) >> (id % 64) & 1 != 0
     }
 
-    /// Records that are farther from their codes than [`Quantiser::limit`].
+    /// Records whose codes tell little of them.
     #[inline]
     pub(crate) fn exceptional(&self) -> usize {
         self.exceptional.load(Ordering::Acquire)

@@ -30,9 +30,20 @@ pub(crate) struct Quantiser {
     scale: Vec<f32>,
     inverse: Vec<f32>,
     top: f32,
-    limit: f32,
+    /// What all but the exceptions keep to.
+    limit: Blur,
+    /// How long what codes stand for can be.
+    extent: f32,
     /// Mean square of a code's distance from the middle, summed over the dimensions.
     spread: f32,
+}
+
+/// How far a code is from its vector, and from the middle of all codes.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(crate) struct Blur {
+    pub(crate) error: f32,
+    /// In steps of codes; looked at for inner products only.
+    pub(crate) reach: f32,
 }
 
 /// A query in codes.
@@ -46,13 +57,33 @@ pub(crate) struct CodedQuery {
     noise_slope: f32,
     /// The code is the query.
     pub(crate) lossless: bool,
+    /// For [`CodedQuery::reject_from`]: which metric, `base` and `scale` without rounding, and what a distance (of squared
+    /// L2: its root) can be off by.
+    inner_product: bool,
+    exact_base: f64,
+    step: f64,
+    slack: f64,
+    /// The rounding of f32 sums: relative to a squared distance, and absolute.
+    rounding: f64,
 }
 
 impl CodedQuery {
     /// Room for a query's code.
     pub(crate) fn new(dim: usize) -> Self {
         let code = Data::new(dim.min(MAX_DIM).next_multiple_of(super::PADDING));
-        Self { code, base: 0.0, scale: 1.0, noise: 0.0, noise_slope: 0.0, lossless: false }
+        Self {
+            code,
+            base: 0.0,
+            scale: 1.0,
+            noise: 0.0,
+            noise_slope: 0.0,
+            lossless: false,
+            inner_product: false,
+            exact_base: 0.0,
+            step: 1.0,
+            slack: 0.0,
+            rounding: 0.0,
+        }
     }
 
     /// The distance that a distance of codes stands for.
@@ -70,6 +101,29 @@ impl CodedQuery {
     #[inline(always)]
     pub(crate) fn margin(&self, distance: f32) -> f32 {
         4.0 * (self.noise + self.noise_slope * distance.max(0.0)).sqrt()
+    }
+
+    /// The least distance of codes that only vectors have whose distance in f32 is `bound` or more, exceptions aside.
+    ///
+    /// Let c be a code, x its vector, v what c stands for, |x - v| <= e (the limit of errors). *Squared L2*, step s, with
+    /// w what the query's code stands for, |q - w| = f: |w - v| = s * sqrt(d), so |q - x| >= s * sqrt(d) - e - f by the
+    /// triangle inequality. *Inner product*: the query's values times the scales are t = s * r + z, r its code. With m the
+    /// middle of codes, q * v is base and s * r * c, which d tells, and z * (c - m); so the distance is off by at most
+    /// |q| * e + |z| * |c - m| (Cauchy and Schwarz), the last factor being at most the limit of reaches.
+    #[inline]
+    pub(crate) fn reject_from(&self, bound: f32) -> i32 {
+        let bound = f64::from(bound);
+        let least = if self.inner_product {
+            (bound + self.slack + self.rounding - self.exact_base) / self.step
+        } else {
+            (((bound * (1.0 + self.rounding)).sqrt() + self.slack) / self.step).powi(2)
+        };
+        // Beyond the range of i32 `as` saturates; what is no number rejects nothing.
+        if least.is_nan() {
+            i32::MAX
+        } else {
+            least.ceil() as i32
+        }
     }
 }
 
@@ -98,7 +152,10 @@ impl Quantiser {
         let inverse = scale.iter().map(|s| if *s > 0.0 { 1.0 / s } else { 0.0 }).collect();
         let top = if inner_product { 127.0 } else { 255.0 };
         let stride = low.len().next_multiple_of(super::PADDING);
-        Self { inner_product, lossless, stride, low, scale, inverse, top, limit: 0.0, spread: 0.0 }
+        let far = |(low, scale): (&f32, &f32)| low.abs().max((low + top * scale).abs());
+        let extent = low.iter().zip(&scale).map(far).map(|x| x * x).sum::<f32>().sqrt();
+        let limit = Blur { error: 0.0, reach: f32::INFINITY };
+        Self { inner_product, lossless, stride, low, scale, inverse, top, limit, extent, spread: 0.0 }
     }
 
     /// Sets what the sample tells of errors; false if they are too large.
@@ -111,17 +168,21 @@ impl Quantiser {
             centre.iter_mut().zip(vector).for_each(|(c, x)| *c += x / rows as f32);
         }
         let (mut errors, mut reaches) = (Vec::with_capacity(rows), Vec::with_capacity(rows));
+        let mut code_reaches = Vec::with_capacity(rows);
         for vector in sample.chunks_exact(dim) {
             // SAFETY: a vector of `dim` floats.
-            errors.push(unsafe { self.encode(vector.as_ptr().cast(), &mut row) });
+            let blur = unsafe { self.encode(vector.as_ptr().cast(), &mut row) };
+            errors.push(blur.error);
+            code_reaches.push(blur.reach);
             reaches.push(centre.iter().zip(vector).map(|(c, x)| (c - x) * (c - x)).sum::<f32>());
-            let middle = self.top / 2.0;
-            self.spread += row[..dim].iter().map(|c| (f32::from(*c) - middle).powi(2)).sum::<f32>() / rows as f32;
+            self.spread += blur.reach * blur.reach / rows as f32;
         }
         errors.sort_unstable_by(f32::total_cmp);
+        code_reaches.sort_unstable_by(f32::total_cmp);
         reaches.sort_unstable_by(f32::total_cmp);
         // All but one in a hundred are ordinary.
-        self.limit = errors[(rows - 1) * 99 / 100] * 1.1;
+        let most = |sorted: &[f32]| sorted[(rows - 1) * 99 / 100] * 1.1;
+        self.limit = Blur { error: most(&errors), reach: most(&code_reaches) };
         errors[rows / 2].powi(2) <= MAX_LOSS * reaches[rows / 2]
     }
 
@@ -137,22 +198,29 @@ impl Quantiser {
         self.lossless
     }
 
-    /// The distance between a vector and its code beyond which it is an exception.
-    #[inline]
-    pub(crate) fn limit(&self) -> f32 {
+    #[cfg(test)]
+    pub(super) fn limit(&self) -> Blur {
         self.limit
     }
 
-    /// Writes the code of a vector and returns the distance between the two.
+    /// Whether a vector's code tells so little of it that the vector is an exception.
+    #[inline]
+    pub(crate) fn is_exceptional(&self, blur: Blur) -> bool {
+        // Also when something is no number.
+        !(blur.error <= self.limit.error && (!self.inner_product || blur.reach <= self.limit.reach))
+    }
+
+    /// Writes the code of a vector and returns what it is worth.
     ///
     /// # Safety
     /// `vector` points to `dim` readable floats, at any address.
-    pub(crate) unsafe fn encode(&self, vector: *const u8, row: &mut [u8]) -> f32 {
+    pub(crate) unsafe fn encode(&self, vector: *const u8, row: &mut [u8]) -> Blur {
         assert_eq!(row.len(), self.stride);
         let dim = self.low.len();
         let (codes, padding) = row.split_at_mut(dim);
         let vector = vector.cast::<[u8; 4]>();
-        let mut error = [0.0f32; 8];
+        let (mut error, mut reach) = ([0.0f32; 8], [0.0f32; 8]);
+        let middle = self.top / 2.0;
         for (i, code) in codes.iter_mut().enumerate() {
             // SAFETY: i < dim.
             let x = f32::from_le_bytes(unsafe { vector.add(i).read() });
@@ -160,9 +228,10 @@ impl Quantiser {
             *code = rounded as u8;
             let lost = x - (self.low[i] + self.scale[i] * rounded);
             error[i % 8] += lost * lost;
+            reach[i % 8] += (rounded - middle) * (rounded - middle);
         }
         padding.fill(0);
-        error.iter().sum::<f32>().sqrt()
+        Blur { error: error.iter().sum::<f32>().sqrt(), reach: reach.iter().sum::<f32>().sqrt() }
     }
 
     /// Makes a query ready.
@@ -172,10 +241,14 @@ impl Quantiser {
             return self.prepare_dot(query, out);
         }
         // SAFETY: a query has `dim` floats.
-        let error = unsafe { self.encode(query.as_ptr().cast(), code) };
+        let error = unsafe { self.encode(query.as_ptr().cast(), code) }.error;
         let scale = self.scale.first().map_or(1.0, |s| *s);
         (out.base, out.scale, out.lossless) = (0.0, scale * scale, self.lossless && error == 0.0);
         (out.noise, out.noise_slope) = (0.0, scale * scale);
+        out.inner_product = false;
+        out.step = f64::from(scale);
+        out.slack = f64::from(self.limit.error) + f64::from(error) + self.blurred_by_rounding(error);
+        out.rounding = 2.0 * self.rounding_of_sums();
         if !self.lossless {
             // The square of a code's error is a twelfth of its step's on average; so is the query's. A difference is off
             // by their sum: squares grow by a sixth, with a variance of (1 / 15 - 1 / 36) of the fourth power.
@@ -189,23 +262,47 @@ impl Quantiser {
         }
     }
 
+    /// What f32 arithmetic adds to the distances between vectors and codes that [`Quantiser::encode`] states: each value of
+    /// a code is rounded, and the sum of squares.
+    fn blurred_by_rounding(&self, error: f32) -> f64 {
+        f64::from(self.extent) * 5e-7 + f64::from(self.limit.error + error) * self.rounding_of_sums()
+    }
+
+    /// Largest relative error of a sum of `dim` products in f32, in any order (Higham, Accuracy and Stability of Numerical
+    /// Algorithms, 3.1), with room for what comes before and after the sum.
+    fn rounding_of_sums(&self) -> f64 {
+        (self.low.len() + 16) as f64 * f64::from(f32::EPSILON)
+    }
+
     fn prepare_dot(&self, query: &[f32], out: &mut CodedQuery) {
         let code = &mut out.code.bytes_mut()[..self.stride];
         let largest = query.iter().zip(&self.scale).fold(0.0f32, |most, (q, s)| most.max((q * s).abs()));
         let step = if largest > 0.0 { largest / 127.0 } else { 1.0 };
         let middle = self.top / 2.0;
-        let (mut base, mut sum, mut noise) = (0.0f32, 0i32, 0.0f32);
+        let (mut sum, mut noise) = (0i32, 0.0f32);
+        let (mut base, mut squares, mut rests) = (0.0f64, 0.0f64, 0.0f64);
         code.fill(0);
         for (i, (q, code)) in query.iter().zip(code).enumerate() {
             let scaled = q * self.scale[i];
             let rounded = (scaled / step).round() as i32;
             *code = rounded as i8 as u8;
-            base += q * (self.low[i] + middle * self.scale[i]);
+            let (q, low, scale) = (f64::from(*q), f64::from(self.low[i]), f64::from(self.scale[i]));
+            base += q * (low + f64::from(middle) * scale);
+            squares += q * q;
+            rests += (q * scale - f64::from(step) * f64::from(rounded)).powi(2);
             sum += rounded;
             noise += scaled * scaled;
         }
-        out.base = 1.0 - (base - middle * step * sum as f32);
+        out.exact_base = 1.0 - (base - f64::from(middle) * f64::from(step) * f64::from(sum));
+        out.base = out.exact_base as f32;
         out.scale = step;
+        out.inner_product = true;
+        out.step = f64::from(step);
+        let length = squares.sqrt();
+        out.slack = length * (f64::from(self.limit.error) + self.blurred_by_rounding(0.0))
+            + rests.sqrt() * f64::from(self.limit.reach) * (1.0 + self.rounding_of_sums());
+        let longest = f64::from(self.extent + self.limit.error);
+        out.rounding = self.rounding_of_sums() * (1.0 + length * longest);
         out.lossless = false;
         (out.noise, out.noise_slope) = ((noise + step * step * self.spread) / 12.0, 0.0);
     }

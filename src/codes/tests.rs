@@ -3,6 +3,7 @@ use rand::{rngs::SmallRng, Rng, SeedableRng};
 use super::quantiser::{CodedQuery, Quantiser};
 use super::scalar;
 use crate::distance::kernel::{Kernel, Ruler};
+use crate::distance::scalar::Scalar;
 
 /// Rows of every length, with the extremes that a kernel could overflow at.
 fn agrees<K: Kernel<Distance = i32>, R: Kernel<Distance = i32>>(top: u8, signed: bool) {
@@ -83,15 +84,15 @@ fn the_error_of_a_distance_is_what_was_foretold() {
             for vector in vectors.chunks_exact(dim) {
                 let ruler = Ruler::values(quantiser.stride(), 0);
                 // SAFETY: `dim` floats; codes of one stride.
-                let (error, d) = unsafe {
-                    let error = quantiser.encode(vector.as_ptr().cast(), &mut row);
+                let (blur, d) = unsafe {
+                    let blur = quantiser.encode(vector.as_ptr().cast(), &mut row);
                     let code = coded.code.bytes().as_ptr();
                     let d = if inner_product {
                         scalar::Dot::one(&ruler, code, row.as_ptr())
                     } else {
                         scalar::L2::one(&ruler, code, row.as_ptr())
                     };
-                    (error, d)
+                    (blur, d)
                 };
                 let pairs = query.iter().zip(vector).map(|(a, b)| (f64::from(*a), f64::from(*b)));
                 let exact = if inner_product {
@@ -100,7 +101,7 @@ fn the_error_of_a_distance_is_what_was_foretold() {
                     pairs.map(|(a, b)| (a - b).powi(2)).sum()
                 };
                 let off = (f64::from(coded.distance(d)) - exact).abs();
-                if error <= quantiser.limit() {
+                if !quantiser.is_exceptional(blur) {
                     let margin = f64::from(coded.margin(exact as f32));
                     beyond += usize::from(off > margin);
                     within += usize::from(off < margin / 4.0);
@@ -113,6 +114,89 @@ fn the_error_of_a_distance_is_what_was_foretold() {
     }
 }
 
+/// Vectors of many kinds; `at` chooses.
+fn vectors_of_kind(rng: &mut SmallRng, at: usize, dim: usize, rows: usize) -> Vec<f32> {
+    let normal = gaussian(rng, rows * dim);
+    let kind = |(i, x): (usize, &f32)| match at {
+        0 => *x,
+        1 => x + 1000.0,                                   // far from the origin: f32 loses digits
+        2 => x.powi(5),                                    // with tails that are clipped
+        3 => (x * 40.0 + 128.0).clamp(0.0, 255.0).round(), // bytes
+        4 => x * 1e-18 * (1 + i % dim) as f32, // so short that squares are subnormal, each dimension different
+        5 => {
+            if i % 97 == 0 {
+                x * 1e5
+            } else {
+                *x
+            }
+        } // a few wild values
+        6 => x.signum() * 3.0,                 // two values only
+        _ => x * 1e17,                         // so long that squares overflow here and there
+    };
+    normal.iter().enumerate().map(kind).collect()
+}
+
+/// Codes reject no vector that is nearer in f32 than the bound, were it by the last bit; and they do reject.
+#[test]
+fn what_codes_reject_is_too_far() {
+    let mut rng = SmallRng::seed_from_u64(16);
+    let (mut compared, mut rejected, mut far) = (0, 0, 0);
+    for inner_product in [false, true] {
+        for kind in 0..8 {
+            for dim in [1, 3, 33, 100, 384] {
+                let vectors = vectors_of_kind(&mut rng, kind, dim, 500);
+                let mut queries = vectors_of_kind(&mut rng, kind, dim, 60);
+                queries.extend(vectors_of_kind(&mut rng, (kind + 1) % 8, dim, 20));
+                queries.extend_from_slice(&vectors[..20 * dim]);
+                let Some(quantiser) = train(&vectors[..400 * dim], dim, inner_product) else { continue };
+                let (floats, ruler) = (Ruler::floats(dim), Ruler::values(quantiser.stride(), 0));
+                let mut coded = CodedQuery::new(dim);
+                let mut rows = vec![0; 500 * quantiser.stride()];
+                let encode = |(vector, row): (&[f32], &mut [u8])| {
+                    // SAFETY: `dim` floats.
+                    quantiser.is_exceptional(unsafe { quantiser.encode(vector.as_ptr().cast(), row) })
+                };
+                let pairs = vectors.chunks_exact(dim).zip(rows.chunks_exact_mut(quantiser.stride()));
+                let exceptional: Vec<bool> = pairs.map(encode).collect();
+                for query in queries.chunks_exact(dim) {
+                    quantiser.prepare(query, &mut coded);
+                    if !coded.is_usable() {
+                        continue;
+                    }
+                    let measure = |at: usize| {
+                        let (q, x) = (query.as_ptr().cast(), vectors[at * dim..].as_ptr().cast());
+                        let (code, row) = (coded.code.bytes().as_ptr(), rows[at * quantiser.stride()..].as_ptr());
+                        // SAFETY: `dim` floats; codes of one stride.
+                        unsafe {
+                            if inner_product {
+                                (Scalar::<true>::one(&floats, q, x), scalar::Dot::one(&ruler, code, row))
+                            } else {
+                                (Scalar::<false>::one(&floats, q, x), scalar::L2::one(&ruler, code, row))
+                            }
+                        }
+                    };
+                    let measured: Vec<(f32, i32)> = (0..500).map(measure).collect();
+                    let mut sorted: Vec<f32> = measured.iter().map(|m| m.0).collect();
+                    sorted.sort_unstable_by(f32::total_cmp);
+                    for ((distance, of_codes), _) in measured.iter().zip(&exceptional).filter(|(_, e)| !**e) {
+                        assert!(
+                            *of_codes < coded.reject_from(distance.next_up()),
+                            "kind {kind}, dim {dim}, inner product {inner_product}: {distance} rejected by {of_codes}"
+                        );
+                        compared += 1;
+                        if kind == 0 && *distance > sorted[50] {
+                            far += 1;
+                            rejected += usize::from(*of_codes >= coded.reject_from(sorted[50]));
+                        }
+                    }
+                }
+            }
+        }
+    }
+    assert!(compared > 2_000_000, "{compared}");
+    assert!(rejected * 10 > far * 7, "{rejected} of {far}");
+}
+
 #[test]
 fn bytes_are_their_own_codes() {
     let mut rng = SmallRng::seed_from_u64(13);
@@ -121,7 +205,7 @@ fn bytes_are_their_own_codes() {
     assert!(quantiser.is_lossless());
     let (mut row, mut coded) = (vec![0; 128], CodedQuery::new(128));
     // SAFETY: 128 floats.
-    assert_eq!(unsafe { quantiser.encode(vectors.as_ptr().cast(), &mut row) }, 0.0);
+    assert_eq!(unsafe { quantiser.encode(vectors.as_ptr().cast(), &mut row) }.error, 0.0);
     assert!(row.iter().zip(&vectors).all(|(code, x)| f32::from(*code) == *x));
     quantiser.prepare(&vectors[..128], &mut coded);
     assert!(coded.lossless && coded.distance(7) == 7.0);
@@ -145,13 +229,13 @@ fn wild_values_are_exceptions() {
         vectors[77] = 1e30;
         vectors[32 * 9] = -1e6;
         let wild = train(&vectors, 32, inner_product).unwrap();
-        assert!(wild.limit() < 4.0 * tame.limit());
+        assert!(wild.limit().error < 4.0 * tame.limit().error);
         let mut row = vec![0; 32];
         // SAFETY: 32 floats each.
-        let errors: Vec<f32> =
-            vectors.chunks_exact(32).map(|v| unsafe { wild.encode(v.as_ptr().cast(), &mut row) }).collect();
-        assert!(errors[2] > wild.limit() && errors[9] > wild.limit());
-        assert!(errors.iter().filter(|e| **e > wild.limit()).count() < 20);
+        let blurs = vectors.chunks_exact(32).map(|v| unsafe { wild.encode(v.as_ptr().cast(), &mut row) });
+        let exceptions: Vec<bool> = blurs.map(|blur| wild.is_exceptional(blur)).collect();
+        assert!(exceptions[2] && exceptions[9]);
+        assert!(exceptions.iter().filter(|e| **e).count() < 20);
     }
 }
 
@@ -164,7 +248,7 @@ fn values_that_codes_cannot_tell_apart_get_none() {
         .enumerate()
         .map(|(i, x)| if i % 16 == 0 { x.powi(9) * 1e9 } else { *x })
         .collect();
-    assert!(train(&[f32::MAX; 64], 16, false).is_none_or(|q| q.limit() == 0.0));
-    assert!(train(&vectors, 16, true).is_none_or(|q| q.limit().is_finite()));
+    assert!(train(&[f32::MAX; 64], 16, false).is_none_or(|q| q.limit().error == 0.0));
+    assert!(train(&vectors, 16, true).is_none_or(|q| q.limit().error.is_finite()));
     assert!(train(&[], 16, true).is_none());
 }

@@ -42,8 +42,10 @@ pub const HNX_ADD_UPDATE_ONLY: u32 = 4;
 pub const HNX_EXACTNESS_DEFAULT: u32 = 0;
 /// Traversal on the stored f32 vectors, as hnswlib does it.
 pub const HNX_EXACTNESS_F32: u32 = 1;
-/// The ids and distances of HNX_EXACTNESS_F32, reached by any means that are proven to give them. Today these are codes
-/// where they are the vectors themselves (squared L2 of integers from 0 to 255, in up to 258 dimensions), f32 elsewhere.
+/// The ids and distances of HNX_EXACTNESS_F32, reached by any means that are proven to give them: codes reject what they
+/// prove to be too far, f32 measures the rest (src/search/certified.rs). With a filter, with deleted records and without
+/// codes f32 measures all. Where codes are the vectors themselves (squared L2 of integers from 0 to 255, in up to 258
+/// dimensions) they suffice.
 pub const HNX_EXACTNESS_CERTIFIED: u32 = 2;
 /// Codes of a byte per float guide the search, f32 decides between the best that it found: distances are exact, ids may
 /// differ from HNX_EXACTNESS_F32 at the level of recall noise. Without codes (hnx_stats_info.code_bytes 0) f32 from the

@@ -8,6 +8,7 @@ use super::remove::absent;
 use super::Index;
 use crate::error::{invalid, Error, Result};
 use crate::params::Exactness;
+use crate::search::certified::Coded;
 use crate::search::filter::Accept;
 use crate::search::lanes::Lane;
 use crate::search::query::Ask;
@@ -147,6 +148,12 @@ impl Index {
             if coded.lossless || coded.is_usable() && exactness.may_be_guided() {
                 walk.deletions = work.deletions;
                 return self.query_guided(&view, codes, entry, ask, vector, coded, (work, walk));
+            }
+            let plain = !work.deletions && ask.accept.is_none() && !view.has_before();
+            if exactness == Exactness::Certified && plain && coded.is_usable() {
+                let (on_codes, query) = (&view.on_codes(codes), view.query(vector.bytes()));
+                let of = Coded { view: &view, on_codes, codes, query, coded };
+                return self.code_engine.certified(&of, entry, ask, work, &mut walk.hop);
             }
         }
         self.engine.query(&view, view.query(vector.bytes()), entry, ask, work)

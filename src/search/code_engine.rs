@@ -9,10 +9,13 @@ use crate::distance::Level;
 use crate::error::Result;
 use crate::graph::insert::{self, Claim};
 use crate::graph::Graph;
+use crate::search::certified::{self, Coded};
 use crate::search::filter::Accept;
 use crate::search::guided;
 use crate::search::heap::Near;
+use crate::search::hop::Hop;
 use crate::search::lanes::{self, Batch, Lane};
+use crate::search::query::Ask;
 use crate::search::scratch::Work;
 use crate::store::view::{Query, View};
 use crate::store::Slot;
@@ -22,6 +25,8 @@ type WalkLoop =
 type RunLoop =
     unsafe fn(&Batch<'_, '_>, &mut [Lane], &mut dyn FnMut(&mut Lane) -> bool, &mut dyn FnMut(&mut Lane)) -> Result<()>;
 type InsertLoop = unsafe fn(&Graph, &View<'_>, Query<'_>, usize, &mut Claim<'_>, &mut Work<i32>) -> Result<()>;
+type CertifiedLoop =
+    unsafe fn(&Coded<'_, '_>, Option<(Slot, usize)>, Ask<'_>, &mut Work<f32>, &mut Hop<i32>) -> Result<()>;
 type MeasureLoop = unsafe fn(&View<'_>, Query<'_>, &[Near<i32>], (&Codes, &CodedQuery), usize, &mut Work<f32>);
 
 /// The loops of one instruction set and metric.
@@ -31,6 +36,7 @@ pub(crate) struct CodeEngine {
     run: RunLoop,
     insert: InsertLoop,
     measure: MeasureLoop,
+    certified: CertifiedLoop,
 }
 
 /// Shells for the kernels of codes and of vectors.
@@ -85,11 +91,23 @@ macro_rules! shells {
                 guided::measure::<$vectors>(view, query, near, coded, k, work)
             }
 
+            $(#[target_feature(enable = $feature)])?
+            unsafe fn certified_shell(
+                of: &Coded<'_, '_>,
+                entry: Option<(Slot, usize)>,
+                ask: Ask<'_>,
+                work: &mut Work<f32>,
+                on_codes: &mut Hop<i32>,
+            ) -> Result<()> {
+                certified::query::<$vectors, $codes>(of, entry, ask, work, on_codes)
+            }
+
             pub(super) const ENGINE: CodeEngine = CodeEngine {
                 walk: walk_shell,
                 run: run_shell,
                 insert: insert_shell,
                 measure: measure_shell,
+                certified: certified_shell,
             };
         }
     };
@@ -182,6 +200,20 @@ impl CodeEngine {
     ) -> Result<()> {
         // SAFETY: see above.
         unsafe { (self.insert)(graph, view, vector, level, claim, work) }
+    }
+
+    /// [`certified::query`].
+    #[inline]
+    pub(crate) fn certified(
+        &self,
+        of: &Coded<'_, '_>,
+        entry: Option<(Slot, usize)>,
+        ask: Ask<'_>,
+        work: &mut Work<f32>,
+        on_codes: &mut Hop<i32>,
+    ) -> Result<()> {
+        // SAFETY: see above.
+        unsafe { (self.certified)(of, entry, ask, work, on_codes) }
     }
 
     /// [`guided::measure`].

@@ -39,6 +39,13 @@ impl<D: Distance> Hop<D> {
         links: Links<'_>,
         visited: &mut Visited,
     ) -> usize {
+        let count = self.unseen(view, links, visited);
+        self.measure::<K>(view, query, count)
+    }
+
+    /// Fills the buffer with the unseen neighbours in `links`, in their order. A fence is due before they are measured.
+    #[inline(always)]
+    pub(crate) fn unseen(&mut self, view: &View<'_>, links: Links<'_>, visited: &mut Visited) -> usize {
         let mut count = 0;
         for id in links.raw() {
             if let Some(slot) = view.slot(id) {
@@ -47,7 +54,7 @@ impl<D: Distance> Hop<D> {
                 count += usize::from(visited.insert(slot));
             }
         }
-        self.measure::<K>(view, query, count)
+        count
     }
 
     /// Fills the buffers with all neighbours in `links` and their distances.
@@ -84,8 +91,14 @@ impl<D: Distance> Hop<D> {
         count
     }
 
+    /// Computes the distances of the first `count` slots in the buffer.
     #[inline(always)]
-    fn measure<K: Kernel<Distance = D>>(&mut self, view: &View<'_>, query: Query<'_>, count: usize) -> usize {
+    pub(crate) fn measure<K: Kernel<Distance = D>>(
+        &mut self,
+        view: &View<'_>,
+        query: Query<'_>,
+        count: usize,
+    ) -> usize {
         // The ids were read relaxed; what was published with them is read from here on.
         fence(Ordering::Acquire);
         let slots = &self.slots[..count];

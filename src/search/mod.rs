@@ -8,6 +8,7 @@
 //! what they found exactly. [`lanes`] does so for several queries of a batch at once.
 
 pub(crate) mod beam;
+pub(crate) mod certified;
 pub(crate) mod code_engine;
 pub(crate) mod descend;
 pub(crate) mod engine;

@@ -45,6 +45,12 @@ impl Pool {
         self.len < self.ef || (self.entries[self.len - 1] >> 32) as u32 > distance.pool_key()
     }
 
+    /// The distance that a candidate must be below to enter; None while anything may.
+    #[inline(always)]
+    pub(crate) fn bound<D: Distance>(&self) -> Option<D> {
+        (self.len == self.ef).then(|| D::from_pool_key((self.entries[self.len - 1] >> 32) as u32))
+    }
+
     /// Inserts a candidate that [`Pool::admits`]; true if it is the next to be expanded.
     #[inline(always)]
     pub(crate) fn insert<D: Distance>(&mut self, distance: D, slot: Slot) -> bool {

@@ -70,16 +70,22 @@ pub(crate) fn query<K: Kernel>(
         take_found(view, work);
     } else {
         search_ground::<K>(view, query, start, ef, work)?;
-        let Work { pool, results, .. } = work;
-        for (id, distance) in pool.iter().take(ask.k) {
-            if let Some(slot) = view.slot(id) {
-                results.push(Hit { distance, label: view.label(slot), slot });
-            }
-        }
-        // Nearest first already; equal ones by label.
-        results.sort_by(Hit::order);
+        take_pool(view, ask.k, work);
     }
     Ok(())
+}
+
+/// The `k` nearest of the pool.
+#[inline(always)]
+pub(crate) fn take_pool<D: Distance>(view: &View<'_>, k: usize, work: &mut Work<D>) {
+    let Work { pool, results, .. } = work;
+    for (id, distance) in pool.iter().take(k) {
+        if let Some(slot) = view.slot(id) {
+            results.push(Hit { distance, label: view.label(slot), slot });
+        }
+    }
+    // Nearest first already; equal ones by label.
+    results.sort_by(Hit::order);
 }
 
 /// Equal distances stay as hnswlib's heap hands them out: what a host's stop condition makes of the end of the row may

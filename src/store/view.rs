@@ -64,6 +64,11 @@ impl<'a> View<'a> {
         codes.quantiser().is_lossless() && codes.exceptional() == 0 && self.before.is_none()
     }
 
+    /// Whether a record is seen as it was before a rewrite.
+    pub(crate) fn has_before(&self) -> bool {
+        self.before.is_some()
+    }
+
     /// The same session with the codes in the place of the vectors.
     #[inline]
     pub(crate) fn on_codes(&self, codes: &'a Codes) -> View<'_> {
