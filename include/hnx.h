@@ -99,6 +99,13 @@
 #define HNX_ADD_UPDATE_ONLY 4
 
 /*
+ hnx_add_options.flags: codes find the candidates for the links of a new record, f32 chooses among them. Faster where codes
+ are not the vectors themselves; recall at a given ef is that of an exact build, but the graph is not hnswlib's to the
+ link. Without codes (HNX_EXACTNESS_GUIDED) without effect.
+ */
+#define HNX_ADD_GUIDED 8
+
+/*
  The fastest mode that keeps recall at a given ef at hnswlib's: HNX_EXACTNESS_GUIDED on an index of 1,000 records or
  more, else, and on an index that was opened with HNX_LOAD_MMAP and not changed since, HNX_EXACTNESS_F32.
  */
@@ -438,7 +445,7 @@ typedef struct hnx_add_options {
      */
     uint32_t threads;
     /*
-     HNX_ADD_REPLACE_DELETED, and one of HNX_ADD_INSERT_ONLY, HNX_ADD_UPDATE_ONLY.
+     HNX_ADD_REPLACE_DELETED, HNX_ADD_GUIDED, and one of HNX_ADD_INSERT_ONLY, HNX_ADD_UPDATE_ONLY.
      */
     uint32_t flags;
 } hnx_add_options;

@@ -251,6 +251,7 @@ struct add_options {
     bool replace_deleted = false;  ///< Put new labels into the places of deleted ones.
     bool insert_only = false;      ///< A label that exists is HNX_ERR_EXISTS.
     bool update_only = false;      ///< A label that does not exist is HNX_ERR_NOT_FOUND.
+    bool guided = false;           ///< Codes find the candidates for links: faster, not hnswlib's graph to the link.
 };
 
 /// How queries search: hnx_query_options.
@@ -469,7 +470,8 @@ public:
         c.threads = how.threads;
         c.flags = (how.replace_deleted ? std::uint32_t{HNX_ADD_REPLACE_DELETED} : 0) |
                   (how.insert_only ? std::uint32_t{HNX_ADD_INSERT_ONLY} : 0) |
-                  (how.update_only ? std::uint32_t{HNX_ADD_UPDATE_ONLY} : 0);
+                  (how.update_only ? std::uint32_t{HNX_ADD_UPDATE_ONLY} : 0) |
+                  (how.guided ? std::uint32_t{HNX_ADD_GUIDED} : 0);
         return detail::to_expected(hnx_add(native(), vectors.data(), labels.data(), labels.size(), &c,
                                            detail::data_or_null(row_status)));
     }

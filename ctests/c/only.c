@@ -22,7 +22,7 @@ int main(void)
 
     CHECK_STATUS(HNX_ERR_INVALID_ARGUMENT,
                  index_add_flags(index, one, &first, 1, HNX_ADD_INSERT_ONLY | HNX_ADD_UPDATE_ONLY));
-    CHECK_STATUS(HNX_ERR_INVALID_ARGUMENT, index_add_flags(index, one, &first, 1, 8));
+    CHECK_STATUS(HNX_ERR_INVALID_ARGUMENT, index_add_flags(index, one, &first, 1, 16));
     CHECK_STATUS(HNX_ERR_INVALID_ARGUMENT, index_add_flags(index, one, &first, 1, 0x80000000u));
     CHECK_OK(hnx_get(index, &first, 1, back));
     CHECK(back[0] == 2 && hnx_count(index) == 2);

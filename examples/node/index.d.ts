@@ -44,6 +44,8 @@ export interface AddOptions {
     replaceDeleted?: boolean;
     insertOnly?: boolean;
     updateOnly?: boolean;
+    /** Codes find the candidates for links: faster, not hnswlib's graph to the link. */
+    guided?: boolean;
 }
 
 export interface QueryOptions {

@@ -212,7 +212,7 @@ class Index {
         const how = abi.struct('hnx_add_options', {
             threads: integer(options.threads ?? 0, 'threads', 2 ** 31),
             flags: flags([options.replaceDeleted, abi.HNX_ADD_REPLACE_DELETED], [options.insertOnly, abi.HNX_ADD_INSERT_ONLY],
-                [options.updateOnly, abi.HNX_ADD_UPDATE_ONLY]),
+                [options.updateOnly, abi.HNX_ADD_UPDATE_ONLY], [options.guided, abi.HNX_ADD_GUIDED]),
         });
         return { rows, labels, how };
     }

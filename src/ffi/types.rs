@@ -36,6 +36,10 @@ pub const HNX_ADD_INSERT_ONLY: u32 = 2;
 /// hnx_add_options.flags: a label that does not exist is HNX_ERR_NOT_FOUND instead of an insertion; one that is
 /// deleted exists.
 pub const HNX_ADD_UPDATE_ONLY: u32 = 4;
+/// hnx_add_options.flags: codes find the candidates for the links of a new record, f32 chooses among them. Faster where codes
+/// are not the vectors themselves; recall at a given ef is that of an exact build, but the graph is not hnswlib's to the
+/// link. Without codes (HNX_EXACTNESS_GUIDED) without effect.
+pub const HNX_ADD_GUIDED: u32 = 8;
 
 /// The fastest mode that keeps recall at a given ef at hnswlib's: HNX_EXACTNESS_GUIDED on an index of 1,000 records or
 /// more, else, and on an index that was opened with HNX_LOAD_MMAP and not changed since, HNX_EXACTNESS_F32.
@@ -123,7 +127,7 @@ pub struct hnx_add_options {
     pub struct_size: usize,
     /// Threads to add with. 1: the calling thread, rows in order. 0: all cores, when there are rows enough.
     pub threads: u32,
-    /// HNX_ADD_REPLACE_DELETED, and one of HNX_ADD_INSERT_ONLY, HNX_ADD_UPDATE_ONLY.
+    /// HNX_ADD_REPLACE_DELETED, HNX_ADD_GUIDED, and one of HNX_ADD_INSERT_ONLY, HNX_ADD_UPDATE_ONLY.
     pub flags: u32,
 }
 

@@ -4,7 +4,9 @@ use super::args;
 use super::guard::guard;
 use super::handle::{self, hnx_index};
 use super::status::hnx_status;
-use super::types::{hnx_add_options, HNX_ADD_INSERT_ONLY, HNX_ADD_REPLACE_DELETED, HNX_ADD_UPDATE_ONLY};
+use super::types::{
+    hnx_add_options, HNX_ADD_GUIDED, HNX_ADD_INSERT_ONLY, HNX_ADD_REPLACE_DELETED, HNX_ADD_UPDATE_ONLY,
+};
 use crate::error::invalid;
 use crate::index::AddMode;
 
@@ -46,7 +48,7 @@ pub unsafe extern "C" fn hnx_add(
                 args::optional_slice_mut(out_row_status, count)?,
             )
         };
-        let known = HNX_ADD_REPLACE_DELETED | HNX_ADD_INSERT_ONLY | HNX_ADD_UPDATE_ONLY;
+        let known = HNX_ADD_REPLACE_DELETED | HNX_ADD_INSERT_ONLY | HNX_ADD_UPDATE_ONLY | HNX_ADD_GUIDED;
         args::known_flags(options.flags, known, "options.flags")?;
         let only = options.flags & (HNX_ADD_INSERT_ONLY | HNX_ADD_UPDATE_ONLY);
         if only == HNX_ADD_INSERT_ONLY | HNX_ADD_UPDATE_ONLY {
@@ -56,6 +58,7 @@ pub unsafe extern "C" fn hnx_add(
             replace_deleted: options.flags & HNX_ADD_REPLACE_DELETED != 0,
             insert_only: only == HNX_ADD_INSERT_ONLY,
             update_only: only == HNX_ADD_UPDATE_ONLY,
+            guided: options.flags & HNX_ADD_GUIDED != 0,
         };
         let mut report = |row: usize, error: Option<&crate::error::Error>| {
             if let Some(all) = row_status.as_deref_mut() {

@@ -4,9 +4,12 @@
 //! are written, then the links to it, from the ground up: whoever finds the record on some level finds all its lists
 //! complete. The levels do not depend on each other's links, so the graph is the same.
 
+use std::marker::PhantomData;
+
 use crate::distance::kernel::Kernel;
 use crate::error::{cancelled, Result};
 use crate::graph::Graph;
+use crate::search::beam::search_ground;
 use crate::search::descend::start_of;
 use crate::search::heap::Near;
 use crate::search::layer::search_layer;
@@ -29,6 +32,103 @@ pub(crate) fn insert<K: Kernel>(
     claim: &mut Claim<'_>,
     work: &mut Work<K::Distance>,
 ) -> Result<()> {
+    insert_with::<K>(graph, view, query, level, claim, work, Plain)
+}
+
+/// As [`insert`], with candidates on the ground, where nearly all distances are, that codes have found: the nearest
+/// `ef_construction` by their codes, then measured. What is chosen among them, and all links, are decided by `K`.
+#[inline(always)]
+pub(crate) fn insert_guided<K: Kernel<Distance = f32>, C: Kernel<Distance = i32>>(
+    graph: &Graph,
+    (view, query): (&View<'_>, Query<'_>),
+    (on_codes, code): (&View<'_>, Query<'_>),
+    level: usize,
+    claim: &mut Claim<'_>,
+    (work, walk): (&mut Work<f32>, &mut Work<i32>),
+) -> Result<()> {
+    insert_with::<K>(graph, view, query, level, claim, work, Guided::<C>(on_codes, code, walk, PhantomData))
+}
+
+/// How the candidates on a level are found. Not a closure: one is compiled without the shell's instruction set.
+trait Candidates<K: Kernel> {
+    /// Leaves the candidates that can be reached from `start` in `work.found`.
+    fn find(
+        &mut self,
+        vector: (&View<'_>, Query<'_>),
+        start: Slot,
+        level: usize,
+        work: &mut Work<K::Distance>,
+    ) -> Result<()>;
+}
+
+/// By the distances that decide.
+struct Plain;
+
+impl<K: Kernel> Candidates<K> for Plain {
+    #[inline(always)]
+    fn find(
+        &mut self,
+        (view, query): (&View<'_>, Query<'_>),
+        start: Slot,
+        level: usize,
+        work: &mut Work<K::Distance>,
+    ) -> Result<()> {
+        search_layer::<K>(view, query, start, level, work.ef_construction, None, work)
+    }
+}
+
+/// By codes, on the ground.
+struct Guided<'a, 'v, C>(&'a View<'v>, Query<'a>, &'a mut Work<i32>, PhantomData<C>);
+
+impl<K: Kernel<Distance = f32>, C: Kernel<Distance = i32>> Candidates<K> for Guided<'_, '_, C> {
+    #[inline(always)]
+    fn find(
+        &mut self,
+        (view, query): (&View<'_>, Query<'_>),
+        start: Slot,
+        level: usize,
+        work: &mut Work<f32>,
+    ) -> Result<()> {
+        let ef = work.ef_construction;
+        if level > 0 {
+            return search_layer::<K>(view, query, start, level, ef, None, work);
+        }
+        let Self(on_codes, code, walk, _) = self;
+        walk.reserve(on_codes, start)?;
+        let Work { hop, found, .. } = work;
+        hop.reserve(ef);
+        let mut count = 0;
+        let mut take = |slot| {
+            hop.slots[count] = slot;
+            count += 1;
+        };
+        if walk.deletions {
+            search_layer::<C>(on_codes, *code, start, level, ef, None, walk)?;
+            walk.found.items().iter().for_each(|near| take(near.slot));
+        } else {
+            let start = Near { distance: on_codes.distance::<C>(*code, start), slot: start };
+            search_ground::<C>(on_codes, *code, start, ef, walk)?;
+            walk.pool.iter::<i32>().filter_map(|(id, _)| view.slot(id)).for_each(take);
+        }
+        let count = hop.measure::<K>(view, query, count);
+        found.clear();
+        for at in 0..count {
+            found.push(Near { distance: hop.distances[at], slot: hop.slots[at] });
+        }
+        Ok(())
+    }
+}
+
+#[inline(always)]
+fn insert_with<K: Kernel>(
+    graph: &Graph,
+    view: &View<'_>,
+    query: Query<'_>,
+    level: usize,
+    claim: &mut Claim<'_>,
+    work: &mut Work<K::Distance>,
+    candidates: impl Candidates<K>,
+) -> Result<()> {
     let rises = |entry: Option<(Slot, usize)>| entry.is_none_or(|(_, top)| level > top);
     // Only one insertion at a time may raise the top; what it saw as the top must still be it when it publishes.
     let raising = rises(graph.entry()).then(|| lock(&graph.raising));
@@ -37,7 +137,7 @@ pub(crate) fn insert<K: Kernel>(
     work.chosen_ends.clear();
     if let Some((start, top)) = entry {
         work.reserve(view, start)?;
-        choose::<K>(graph, view, query, level, (start, top), work)?;
+        choose::<K>(graph, view, query, level, (start, top), work, candidates)?;
     }
     let slot = claim()?;
     if entry.is_some() {
@@ -62,12 +162,13 @@ fn choose<K: Kernel>(
     level: usize,
     (start, top): (Slot, usize),
     work: &mut Work<K::Distance>,
+    mut candidates: impl Candidates<K>,
 ) -> Result<()> {
     let (first, mut near) = start_of::<K>(view, query, (start, top), level, &mut work.hop);
     let start_is_deleted = view.is_deleted(start);
     let ef = work.ef_construction;
     for level in (0..=level.min(top)).rev() {
-        search_layer::<K>(view, query, near.slot, level, ef, None, work)?;
+        candidates.find((view, query), near.slot, level, work)?;
         if start_is_deleted {
             work.found.push(first);
             if work.found.len() > ef {

@@ -24,6 +24,8 @@ pub struct AddMode {
     pub insert_only: bool,
     /// A label that does not exist is an error.
     pub update_only: bool,
+    /// Codes find the candidates of new records: faster, and a graph that is not hnswlib's to the link.
+    pub guided: bool,
 }
 
 /// Rows a thread should have to be worth its start.
@@ -128,7 +130,7 @@ impl Index {
                 return self.update(slot, label, length, true, scratch);
             }
         }
-        self.insert(label, length, scratch)
+        self.insert(label, length, mode.guided, scratch)
     }
 
     /// Copies a vector to where it is worked with, normalised if the metric wants that; returns its length.
@@ -147,7 +149,7 @@ impl Index {
     }
 
     /// Adds the vector in the scratch, whose buffers are ready, under a new label, whose lock the caller holds.
-    pub(super) fn insert(&self, label: u64, length: f32, scratch: &mut Scratch) -> Result<()> {
+    pub(super) fn insert(&self, label: u64, length: f32, guided: bool, scratch: &mut Scratch) -> Result<()> {
         self.check_capacity()?;
         let Scratch { cell, work, vector, lanes, .. } = scratch;
         work.deletions = self.has_deletions();
@@ -155,7 +157,7 @@ impl Index {
         let level = self.core.graph().draw_level();
         let view = View::open(self.store(), cell, self.ruler());
         let mut claim = || self.claim(level, vector.bytes(), length, label);
-        if self.insert_coded(&view, vector, level, &mut claim, &mut lanes[0])? {
+        if self.insert_coded(&view, (vector, level), guided, &mut claim, work, &mut lanes[0])? {
             return Ok(());
         }
         self.engine.insert(self.core.graph(), &view, view.query(vector.bytes()), level, &mut claim, work)

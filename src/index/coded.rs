@@ -156,26 +156,35 @@ impl Index {
         Ok(true)
     }
 
-    /// Inserts by codes, where these are the vectors: the graph is the same. False where they are not; nothing was
-    /// done then.
+    /// Inserts by codes: where these are the vectors, with the same graph; else, if `guided`, with candidates that codes
+    /// have found. False where neither is so; nothing was done then.
     pub(super) fn insert_coded(
         &self,
         view: &View<'_>,
-        vector: &Data,
-        level: usize,
+        (vector, level): (&Data, usize),
+        guided: bool,
         claim: &mut Claim<'_>,
+        work: &mut Work,
         lane: &mut Lane,
     ) -> Result<bool> {
-        let Some(codes) = view.codes().filter(|codes| view.codes_are_lossless(codes)) else { return Ok(false) };
-        codes.quantiser().prepare(vector.floats(), &mut lane.coded);
-        if !lane.coded.lossless {
+        let Some(codes) = view.codes() else { return Ok(false) };
+        let lossless = view.codes_are_lossless(codes);
+        if !lossless && !guided {
             return Ok(false);
         }
+        codes.quantiser().prepare(vector.floats(), &mut lane.coded);
         let on_codes = view.on_codes(codes);
         let code = on_codes.query(lane.coded.code.bytes());
-        lane.work.deletions = self.has_deletions();
+        lane.work.deletions = work.deletions;
         lane.work.ef_construction = self.ef_construction;
-        self.code_engine.insert(self.core.graph(), &on_codes, code, level, claim, &mut lane.work)?;
+        if lossless && lane.coded.lossless {
+            self.code_engine.insert(self.core.graph(), &on_codes, code, level, claim, &mut lane.work)?;
+        } else if guided && lane.coded.is_usable() {
+            let (vector, code) = ((view, view.query(vector.bytes())), (&on_codes, code));
+            self.code_engine.insert_guided(self.core.graph(), vector, code, level, claim, (work, &mut lane.work))?;
+        } else {
+            return Ok(false);
+        }
         Ok(true)
     }
 }

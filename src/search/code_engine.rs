@@ -27,6 +27,14 @@ type RunLoop =
 type InsertLoop = unsafe fn(&Graph, &View<'_>, Query<'_>, usize, &mut Claim<'_>, &mut Work<i32>) -> Result<()>;
 type CertifiedLoop =
     unsafe fn(&Coded<'_, '_>, Option<(Slot, usize)>, Ask<'_>, &mut Work<f32>, &mut Hop<i32>) -> Result<()>;
+type GuidedInsertLoop = unsafe fn(
+    &Graph,
+    (&View<'_>, Query<'_>),
+    (&View<'_>, Query<'_>),
+    usize,
+    &mut Claim<'_>,
+    (&mut Work<f32>, &mut Work<i32>),
+) -> Result<()>;
 type MeasureLoop = unsafe fn(&View<'_>, Query<'_>, &[Near<i32>], (&Codes, &CodedQuery), usize, &mut Work<f32>);
 
 /// The loops of one instruction set and metric.
@@ -35,6 +43,7 @@ pub(crate) struct CodeEngine {
     walk: WalkLoop,
     run: RunLoop,
     insert: InsertLoop,
+    insert_guided: GuidedInsertLoop,
     measure: MeasureLoop,
     certified: CertifiedLoop,
 }
@@ -80,6 +89,18 @@ macro_rules! shells {
             }
 
             $(#[target_feature(enable = $feature)])?
+            unsafe fn insert_guided_shell(
+                graph: &Graph,
+                vector: (&View<'_>, Query<'_>),
+                code: (&View<'_>, Query<'_>),
+                level: usize,
+                claim: &mut Claim<'_>,
+                work: (&mut Work<f32>, &mut Work<i32>),
+            ) -> Result<()> {
+                insert::insert_guided::<$vectors, $codes>(graph, vector, code, level, claim, work)
+            }
+
+            $(#[target_feature(enable = $feature)])?
             unsafe fn measure_shell(
                 view: &View<'_>,
                 query: Query<'_>,
@@ -106,6 +127,7 @@ macro_rules! shells {
                 walk: walk_shell,
                 run: run_shell,
                 insert: insert_shell,
+                insert_guided: insert_guided_shell,
                 measure: measure_shell,
                 certified: certified_shell,
             };
@@ -200,6 +222,20 @@ impl CodeEngine {
     ) -> Result<()> {
         // SAFETY: see above.
         unsafe { (self.insert)(graph, view, vector, level, claim, work) }
+    }
+
+    /// [`insert::insert_guided`].
+    pub(crate) fn insert_guided(
+        &self,
+        graph: &Graph,
+        vector: (&View<'_>, Query<'_>),
+        code: (&View<'_>, Query<'_>),
+        level: usize,
+        claim: &mut Claim<'_>,
+        work: (&mut Work<f32>, &mut Work<i32>),
+    ) -> Result<()> {
+        // SAFETY: see above.
+        unsafe { (self.insert_guided)(graph, vector, code, level, claim, work) }
     }
 
     /// [`certified::query`].

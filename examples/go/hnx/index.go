@@ -77,6 +77,7 @@ type AddOptions struct {
 	ReplaceDeleted bool
 	InsertOnly     bool
 	UpdateOnly     bool
+	Guided         bool // codes find the candidates for links: faster, not hnswlib's graph to the link
 }
 
 // QueryOptions says how Query searches. nil means default.
@@ -289,7 +290,7 @@ func (index *Index) Add(vectors []float32, labels []uint64, options *AddOptions)
 		return err
 	}
 	c.flags = flag(options.ReplaceDeleted, C.HNX_ADD_REPLACE_DELETED) | flag(options.InsertOnly, C.HNX_ADD_INSERT_ONLY) |
-		flag(options.UpdateOnly, C.HNX_ADD_UPDATE_ONLY)
+		flag(options.UpdateOnly, C.HNX_ADD_UPDATE_ONLY) | flag(options.Guided, C.HNX_ADD_GUIDED)
 	return index.use(func(pointer *C.hnx_index) C.hnx_status {
 		return C.hnx_add(pointer, (*C.float)(first(vectors)), (*C.uint64_t)(first(labels)), C.size_t(rows), &c, nil)
 	})

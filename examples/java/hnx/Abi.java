@@ -32,6 +32,7 @@ final class Abi {
     static final int HNX_ADD_REPLACE_DELETED = 1;
     static final int HNX_ADD_INSERT_ONLY = 2;
     static final int HNX_ADD_UPDATE_ONLY = 4;
+    static final int HNX_ADD_GUIDED = 8;
     static final int HNX_EXACTNESS_DEFAULT = 0;
     static final int HNX_EXACTNESS_F32 = 1;
     static final int HNX_EXACTNESS_CERTIFIED = 2;

@@ -78,6 +78,8 @@ public final class Options {
         public Add insertOnly() { flags |= Abi.HNX_ADD_INSERT_ONLY; return this; }
         /** A label that does not exist is an error. */
         public Add updateOnly() { flags |= Abi.HNX_ADD_UPDATE_ONLY; return this; }
+        /** Codes find the candidates for links: faster, not hnswlib's graph to the link. */
+        public Add guided() { flags |= Abi.HNX_ADD_GUIDED; return this; }
     }
 
     /** How {@link Index#query} searches. */
