@@ -14,6 +14,8 @@
  * Address space: each index reserves 64 GiB or more of it, but no memory, and about 12 mappings: Linux allows a
  * process 65,530 of those (vm.max_map_count), which is enough for some 5,000 indexes.
  * Environment: HNX_CPU ("scalar", "avx2", "avx512", "neon") lowers the instruction set; read once.
+ * Systems: Linux on x86-64 and AArch64. For macOS and Windows the library is compile-checked, not run. On Windows paths
+ * are UTF-8, HNX_LOAD_MMAP reads files, and a power cut may lose the last change of a name.
  */
 
 #ifndef HNX_H

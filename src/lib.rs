@@ -9,11 +9,11 @@
 //! load     ffi/lifecycle -> persist   -> validate every length and id -> store -> index
 //! ```
 //!
-//! Imports go one way: `ffi > index, persist > graph, search > store, codes > distance > error, params, sync`; a test reads
+//! Imports go one way: `ffi > index, persist > graph, search > store, codes > distance > error, params, platform, sync`; a test reads
 //! the `use crate::` lines and fails on an arrow the other way.
 
-#[cfg(not(all(target_pointer_width = "64", target_endian = "little", unix)))]
-compile_error!("libhnx needs a 64-bit little-endian Unix: file formats and address ranges assume it");
+#[cfg(not(all(target_pointer_width = "64", target_endian = "little", any(unix, windows))))]
+compile_error!("libhnx needs a 64-bit little-endian Unix or Windows: file formats and address ranges assume it");
 
 mod codes;
 pub mod distance;
@@ -23,6 +23,7 @@ mod graph;
 pub mod index;
 pub mod params;
 pub mod persist;
+mod platform;
 mod search;
 mod store;
 mod sync;

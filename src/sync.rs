@@ -4,6 +4,8 @@ use std::sync::atomic::{compiler_fence, fence, AtomicBool, AtomicU8, Ordering};
 use std::sync::{Mutex, MutexGuard, Once, PoisonError};
 use std::time::Duration;
 
+use crate::platform::{barrier_everywhere, prepare_barriers};
+
 /// Locks a mutex whose data no panic can leave inconsistent in a way that matters: an index that panicked is poisoned
 /// as a whole at the boundary.
 pub(crate) fn lock<T: ?Sized>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -70,26 +72,18 @@ impl Backoff {
     }
 }
 
-/// Set when the kernel offers the expedited private membarrier: then the common side needs no fence instruction.
+/// Set when the system offers a barrier in all threads (on Linux the expedited private membarrier): then the common side
+/// needs no fence instruction.
 static ASYMMETRIC: AtomicBool = AtomicBool::new(false);
 static REGISTER: Once = Once::new();
 
-#[cfg(target_os = "linux")]
-fn membarrier(command: libc::c_int) -> bool {
-    // SAFETY: membarrier reads no memory; an unknown command or kernel gives an error.
-    unsafe { libc::syscall(libc::SYS_membarrier, command, 0, 0) == 0 }
-}
-
 /// Readies the fences; called before the first index exists.
 pub(crate) fn prepare_fences() {
-    REGISTER.call_once(|| {
-        #[cfg(all(target_os = "linux", not(miri)))]
-        ASYMMETRIC.store(membarrier(libc::MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED), Ordering::SeqCst);
-    });
+    REGISTER.call_once(|| ASYMMETRIC.store(prepare_barriers(), Ordering::SeqCst));
 }
 
 /// The common side of a store-load barrier. With [`heavy_fence`] on the other side both together are sequentially
-/// consistent; costs nothing where membarrier exists.
+/// consistent; costs nothing where there is a barrier in all threads.
 #[inline]
 pub(crate) fn light_fence() {
     if ASYMMETRIC.load(Ordering::Relaxed) {
@@ -102,11 +96,10 @@ pub(crate) fn light_fence() {
 /// The rare side of a store-load barrier: a sequentially consistent fence in every running thread of the process.
 pub(crate) fn heavy_fence() {
     fence(Ordering::SeqCst);
-    #[cfg(all(target_os = "linux", not(miri)))]
-    if ASYMMETRIC.load(Ordering::Relaxed) && !membarrier(libc::MEMBARRIER_CMD_PRIVATE_EXPEDITED) {
+    if ASYMMETRIC.load(Ordering::Relaxed) && !barrier_everywhere() {
         // A child of fork is not registered any more; registering again cannot fail where it succeeded before.
-        membarrier(libc::MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED);
-        if !membarrier(libc::MEMBARRIER_CMD_PRIVATE_EXPEDITED) {
+        prepare_barriers();
+        if !barrier_everywhere() {
             // Forbidden since (seccomp), or no memory: fence on both sides from now on. Stores of the readers that
             // passed the light side before are visible long before this pause ends.
             ASYMMETRIC.store(false, Ordering::SeqCst);

@@ -1,8 +1,7 @@
 //! What comes in from C: every raw pointer is read here and in `handle`.
 
-use std::ffi::{c_char, CStr, OsStr};
+use std::ffi::{c_char, CStr};
 use std::mem::{size_of, MaybeUninit};
-use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 use super::callbacks::{hnx_filter, hnx_stop};
@@ -14,6 +13,7 @@ use super::types::{
     hnx_salvage_info, hnx_salvage_options, hnx_stats_info, hnx_verify_info,
 };
 use crate::error::{invalid, Error, Result};
+use crate::platform;
 
 /// A struct whose first field is its size in bytes and for which all zero bytes are a value (the defaults).
 ///
@@ -162,17 +162,26 @@ pub(super) unsafe fn optional_slice_mut<'a, T>(pointer: *mut T, len: usize) -> R
     unsafe { slice_mut(pointer, len, "an output array") }.map(Some)
 }
 
-/// A path of the caller's, any bytes; None for NULL.
+/// A path of the caller's: any bytes, on Windows UTF-8; None for NULL.
 ///
 /// # Safety
 /// `path` is NULL or ends in NUL and lives as long as the call.
-pub(super) unsafe fn optional_path<'a>(path: *const c_char) -> Option<&'a Path> {
+pub(super) unsafe fn optional_path<'a>(path: *const c_char) -> Result<Option<&'a Path>> {
     if path.is_null() {
-        return None;
+        return Ok(None);
     }
     // SAFETY: the caller's promise.
     let bytes = unsafe { CStr::from_ptr(path) }.to_bytes();
-    Some(Path::new(OsStr::from_bytes(bytes)))
+    platform::path_from_bytes(bytes).map(Some).ok_or_else(|| invalid("a path that is not UTF-8"))
+}
+
+/// As [`optional_path`], but NULL is an error.
+///
+/// # Safety
+/// As [`optional_path`].
+pub(super) unsafe fn path<'a>(path: *const c_char) -> Result<&'a Path> {
+    // SAFETY: the caller's promise.
+    unsafe { optional_path(path)? }.ok_or_else(|| invalid("path is NULL"))
 }
 
 /// A place for one result, checked before the work and written after it.

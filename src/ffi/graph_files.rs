@@ -1,7 +1,6 @@
 //! Graphs and files.
 
 use std::ffi::{c_char, c_void};
-use std::path::Path;
 
 use super::args::{self, Out};
 use super::graph::{cells_of, shape_of, Graph};
@@ -9,7 +8,7 @@ use super::graph_types::{hnx_graph_buffers, hnx_graph_header, hnx_graph_options}
 use super::guard::guard;
 use super::handle::{self, hnx_graph};
 use super::status::hnx_status;
-use crate::error::{invalid, Result};
+use crate::error::Result;
 use crate::index::bare::Bare;
 use crate::index::core::Stated;
 use crate::persist::{self, Buffers, BuffersMut, Format, Opened};
@@ -23,13 +22,6 @@ unsafe fn stated(header: *const hnx_graph_header) -> Result<Stated> {
     let header = unsafe { args::required_options(header, "header")? };
     let (max_elements, ef_construction, mult) = (header.max_elements, header.ef_construction, header.mult);
     Ok(Stated { max_elements, ef_construction, mult })
-}
-
-/// # Safety
-/// `path` is NULL or ends in NUL and lives as long as the call.
-unsafe fn path_of<'a>(path: *const c_char) -> Result<&'a Path> {
-    // SAFETY: the caller's promise.
-    unsafe { args::optional_path(path) }.ok_or_else(|| invalid("path is NULL"))
 }
 
 fn header_of(opened: &Opened<()>) -> hnx_graph_header {
@@ -60,7 +52,7 @@ pub unsafe extern "C" fn hnx_graph_save(
 ) -> hnx_status {
     guard(graph, || {
         // SAFETY: the caller's promise about the pointers.
-        let (graph, path, stated) = unsafe { (handle::get(graph)?, path_of(path)?, stated(header)?) };
+        let (graph, path, stated) = unsafe { (handle::get(graph)?, args::path(path)?, stated(header)?) };
         persist::save_core(graph.bare.core(), &stated, path, Format::from_number(format)?)
     })
 }
@@ -83,7 +75,7 @@ pub unsafe extern "C" fn hnx_graph_load(
         // SAFETY: the caller's promise about the pointers.
         let (path, options, out, out_header) = unsafe {
             (
-                path_of(path)?,
+                args::path(path)?,
                 args::required_options(options, "options")?,
                 Out::new(out_graph, "out_graph")?,
                 args::out_struct(out_header, "out_header")?,
@@ -112,7 +104,7 @@ pub unsafe extern "C" fn hnx_graph_create_directory(
 ) -> hnx_status {
     guard(graph, || {
         // SAFETY: the caller's promise about the pointers.
-        let (graph, path, stated) = unsafe { (handle::get(graph)?, path_of(path)?, stated(header)?) };
+        let (graph, path, stated) = unsafe { (handle::get(graph)?, args::path(path)?, stated(header)?) };
         persist::create_core_directory(graph.bare.core(), &stated, path, true)
     })
 }

@@ -7,7 +7,7 @@ use super::guard::guard;
 use super::handle::{self, hnx_index};
 use super::status::hnx_status;
 use super::types::{hnx_load_options, hnx_options, HNX_ALLOW_REPLACE_DELETED, HNX_LOAD_MMAP, HNX_LOAD_READ_ONLY};
-use crate::error::{invalid, Error};
+use crate::error::Error;
 use crate::index::Index;
 use crate::params::{Metric, Params};
 use crate::persist::{self, Check, LoadParams};
@@ -40,7 +40,7 @@ pub unsafe extern "C" fn hnx_init(options: *const hnx_options, out_index: *mut *
             allow_replace_deleted: options.flags & HNX_ALLOW_REPLACE_DELETED != 0,
         };
         // SAFETY: the caller's promise: NULL or a string that ends in NUL.
-        let path = unsafe { args::optional_path(options.persist_path) };
+        let path = unsafe { args::optional_path(options.persist_path)? };
         let index = Index::new(&params.validated()?)?;
         if let Some(path) = path {
             persist::create_directory(&index, path)?;
@@ -76,11 +76,7 @@ pub unsafe extern "C" fn hnx_load(
     guard(std::ptr::null::<hnx_index>(), || {
         // SAFETY: the caller's promise about the three pointers.
         let (path, options, out) = unsafe {
-            (
-                args::optional_path(path).ok_or_else(|| invalid("path is NULL"))?,
-                args::required_options(options, "options")?,
-                Out::new(out_index, "out_index")?,
-            )
+            (args::path(path)?, args::required_options(options, "options")?, Out::new(out_index, "out_index")?)
         };
         let flags = HNX_ALLOW_REPLACE_DELETED | HNX_LOAD_MMAP | HNX_LOAD_READ_ONLY;
         args::known_flags(options.flags, flags, "options.flags")?;

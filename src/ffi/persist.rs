@@ -7,7 +7,7 @@ use super::guard::guard;
 use super::handle::{self, hnx_index};
 use super::status::hnx_status;
 use super::types::{hnx_persist_info, hnx_persist_options, hnx_verify_info};
-use crate::error::{invalid, Error};
+use crate::error::Error;
 use crate::persist::{self, Format};
 
 /// Writes what changed since the last call to the directory of the index: persist_path of hnx_options, or the directory
@@ -69,8 +69,7 @@ pub unsafe extern "C" fn hnx_persist_dirty(
 pub unsafe extern "C" fn hnx_save(index: *const hnx_index, path: *const c_char, format: u32) -> hnx_status {
     guard(index, || {
         // SAFETY: the caller's promise about handle and path.
-        let (core, path) = unsafe { (handle::get(index)?, args::optional_path(path)) };
-        let path = path.ok_or_else(|| invalid("path is NULL"))?;
+        let (core, path) = unsafe { (handle::get(index)?, args::path(path)?) };
         persist::save(core, path, Format::from_number(format)?)
     })
 }
@@ -91,8 +90,8 @@ pub unsafe extern "C" fn hnx_save(index: *const hnx_index, path: *const c_char, 
 pub unsafe extern "C" fn hnx_verify(path: *const c_char, out_info: *mut hnx_verify_info) -> hnx_status {
     guard(std::ptr::null::<hnx_index>(), || {
         // SAFETY: the caller's promise about both pointers.
-        let (path, out) = unsafe { (args::optional_path(path), args::out_struct(out_info, "out_info")?) };
-        let found = persist::verify(path.ok_or_else(|| invalid("path is NULL"))?)?;
+        let (path, out) = unsafe { (args::path(path)?, args::out_struct(out_info, "out_info")?) };
+        let found = persist::verify(path)?;
         if let Some(out) = out {
             let first = found.first;
             out.write(hnx_verify_info {

@@ -10,7 +10,7 @@ use super::types::{
     hnx_salvage_info, hnx_salvage_options, HNX_ALLOW_REPLACE_DELETED, HNX_DAMAGE_HEADER, HNX_DAMAGE_LENGTHS,
     HNX_DAMAGE_LISTS, HNX_DAMAGE_RECORDS, HNX_SALVAGE_BEYOND_COUNT,
 };
-use crate::error::{invalid, Error};
+use crate::error::Error;
 use crate::params::Metric;
 use crate::persist::{self, SalvageParams};
 
@@ -48,7 +48,7 @@ pub unsafe extern "C" fn hnx_salvage(
         // SAFETY: the caller's promise about the four pointers.
         let (path, options, out, out_info) = unsafe {
             (
-                args::optional_path(path).ok_or_else(|| invalid("path is NULL"))?,
+                args::path(path)?,
                 args::required_options(options, "options")?,
                 Out::new(out_index, "out_index")?,
                 args::out_struct(out_info, "out_info")?,

@@ -2,24 +2,9 @@
 //! should end. So the copies are closed in the child, before fork returns there.
 
 use std::sync::atomic::{AtomicI32, Ordering};
-use std::sync::Once;
 
 use super::storage::StorageFile;
-
-/// Numbers of the files that hold locks, plus one; 0 where there is none. When there are more, children keep theirs.
-static FILES: [AtomicI32; 1024] = [const { AtomicI32::new(0) }; 1024];
-static REGISTER: Once = Once::new();
-
-/// Runs in a child of fork: plain system calls only.
-extern "C" fn in_child() {
-    for file in &FILES {
-        let number = file.swap(0, Ordering::Relaxed);
-        if number > 0 {
-            // SAFETY: the file of a lock; nobody uses it in the child (`Holder::is_this_process`).
-            unsafe { libc::close(number - 1) };
-        }
-    }
-}
+use crate::platform;
 
 /// The process that holds a lock.
 pub(super) struct Holder {
@@ -30,15 +15,9 @@ pub(super) struct Holder {
 impl Holder {
     /// This process, by a file that is its to close.
     pub(super) fn of(file: &dyn StorageFile) -> Self {
-        REGISTER.call_once(|| {
-            // SAFETY: a handler that stays: the library is never unloaded (nodelete).
-            unsafe { libc::pthread_atfork(None, None, Some(in_child)) };
-        });
-        let number = file.number().map_or(0, |number| number + 1);
-        let free = |place: &&AtomicI32| {
-            number > 0 && place.compare_exchange(0, number, Ordering::Relaxed, Ordering::Relaxed).is_ok()
-        };
-        Self { process: std::process::id(), place: FILES.iter().find(free) }
+        // SAFETY: the file of a lock; nobody uses it in a child (`is_this_process`), and `release` comes before its end.
+        let place = file.number().and_then(|number| unsafe { platform::close_in_children(number) });
+        Self { process: std::process::id(), place }
     }
 
     /// The same process, without the file.

@@ -2,36 +2,8 @@
 //! torn writes leave behind does.
 
 use std::fs::File;
-use std::ops::Range;
-use std::os::fd::AsRawFd;
 
-/// The parts of `start..end` that are stored, ascending; what lies between them reads as zeros. Where the system cannot
-/// tell, that is all of it. Moves the file's offset.
-pub(super) fn stored(file: &File, start: u64, end: u64) -> impl Iterator<Item = Range<u64>> + '_ {
-    let seek = move |at: u64, whence: i32| -> Result<u64, i32> {
-        // SAFETY: a descriptor that is open; no memory is involved.
-        let found = unsafe { libc::lseek(file.as_raw_fd(), at as libc::off_t, whence) };
-        u64::try_from(found).map_err(|_| std::io::Error::last_os_error().raw_os_error().unwrap_or(0))
-    };
-    let mut at = start;
-    std::iter::from_fn(move || {
-        if at >= end {
-            return None;
-        }
-        let data = match seek(at, libc::SEEK_DATA) {
-            Ok(data) => data,
-            Err(libc::ENXIO) => end,
-            Err(_) => at,
-        };
-        if data >= end {
-            at = end;
-            return None;
-        }
-        let hole = seek(data, libc::SEEK_HOLE).unwrap_or(end).min(end);
-        at = hole.max(data + 1);
-        Some(data..at)
-    })
-}
+use crate::platform::stored;
 
 /// Bytes that may be read from `start..end`: memory is taken in proportion to what is stored there, not to what a file
 /// says of itself. Nothing that writes indexes leaves holes in what counts; the proportion is for file systems that
@@ -49,9 +21,8 @@ pub(super) fn readable(file: &File, start: u64, end: u64) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use std::os::unix::fs::FileExt;
-
     use super::*;
+    use crate::platform::FileExt;
 
     #[test]
     fn tells_what_is_stored() {

@@ -2,7 +2,6 @@
 
 use std::fs::File;
 use std::io::{self, BufReader, Seek, SeekFrom};
-use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -20,6 +19,7 @@ use crate::graph::Graph;
 use crate::index::core::Core;
 use crate::index::{Index, Traits};
 use crate::params::{check_dim, Metric, MAX_RECORDS};
+use crate::platform::{self, FileExt};
 
 /// How much of a file is looked at when it is opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -286,7 +286,7 @@ impl Input {
         // Looked at first, because opening a device does something to it; without blocking, because what has the name
         // may be a pipe by now.
         regular(path.metadata().map_err(fail)?)?;
-        let file = File::options().read(true).custom_flags(libc::O_NONBLOCK).open(path).map_err(fail)?;
+        let file = platform::options(true).read(true).open(path).map_err(fail)?;
         let len = regular(file.metadata().map_err(fail)?)?;
         let len = usize::try_from(len).map_err(|_| corrupt(format!("{len} bytes")))?;
         Ok(Self { file, len, path: path.into() })

@@ -1,7 +1,6 @@
 //! From the checked parts of a file to a graph.
 
 use std::fs::File;
-use std::os::unix::fs::FileExt;
 
 use super::format::Header;
 use super::lists::Lists;
@@ -9,6 +8,7 @@ use super::open::Check;
 use crate::error::{corrupt, out_of_memory, Error, Result};
 use crate::graph::level::LevelGenerator;
 use crate::graph::Graph;
+use crate::platform::{FileExt, CAN_MAP_FILES};
 use crate::store::arena::Arena;
 use crate::store::data::Data;
 use crate::store::layout::{Layout, LIST_HEADER};
@@ -78,7 +78,7 @@ impl Parts<'_> {
         let header = self.header;
         let layout = Layout { base: self.source.offset(), ..header.layout };
         let file = match self.source {
-            Source::File(file, _) if place.mmap && layout.usable_in_place() => Some(file),
+            Source::File(file, _) if place.mmap && CAN_MAP_FILES && layout.usable_in_place() => Some(file),
             _ => None,
         };
         let mut store = match file {

@@ -1,13 +1,13 @@
 //! Files, as far as persistence needs them: a trait, so that tests can put faults between it and the disk.
 
-use std::fs::{self, File, OpenOptions, TryLockError};
+use std::fs::{self, File, OpenOptions};
 use std::io;
-use std::os::fd::AsRawFd;
-use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 use crate::error::{Error, Result};
+use crate::platform::{self, FileExt};
+pub(crate) use crate::platform::{Moment, Stamp};
 
 /// A place where files live. What is written, made, renamed or removed may be lost in a crash, in part and in any
 /// order, until the file (for names: the folder) was synced.
@@ -69,18 +69,6 @@ pub(crate) trait StorageFile: Readable {
     fn set_modified(&self, time: Moment) -> Result<()>;
 }
 
-/// A time: seconds and nanoseconds since 1970.
-pub(crate) type Moment = (i64, i64);
-
-/// Tells one state of a file from another.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Stamp {
-    /// Device and number of the file.
-    pub(crate) file: (u64, u64),
-    pub(crate) len: u64,
-    pub(crate) modified: Moment,
-}
-
 /// The error of an operation on a file.
 pub(super) fn io_error(what: &str, path: &Path, error: &io::Error) -> Error {
     let text = format!("cannot {what} {}: {error}", path.display());
@@ -124,19 +112,11 @@ struct OsFile {
     path: Box<Path>,
 }
 
-fn stamp_of(meta: &fs::Metadata) -> Stamp {
-    Stamp { file: (meta.dev(), meta.ino()), len: meta.len(), modified: (meta.mtime(), meta.mtime_nsec()) }
-}
-
 impl Storage for OsStorage {
     fn open(&self, path: &Path, access: Access) -> Result<Option<Box<dyn StorageFile>>> {
-        // Not blocking: whoever puts a pipe there must not have us wait for its other end. Files of our own are never
-        // links: one that somebody brings along may lead anywhere.
+        // Files of our own are never links: one that somebody brings along may lead anywhere.
         let own = path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"hnx."));
-        let flags = libc::O_NONBLOCK | if own { libc::O_NOFOLLOW } else { 0 };
-        let mut options = OpenOptions::new();
-        options.read(true).write(access == Access::Write).custom_flags(flags);
-        let file = match options.open(path) {
+        let file = match platform::options(!own).read(true).write(access == Access::Write).open(path) {
             Ok(file) => file,
             Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(e) => return Err(failure("open", path, &e)),
@@ -191,12 +171,12 @@ impl Storage for OsStorage {
 
     fn sync_dir(&self, path: &Path) -> Result<()> {
         let folder = if path.as_os_str().is_empty() { Path::new(".") } else { path };
-        File::open(folder).and_then(|f| f.sync_all()).map_err(|e| failure("sync the directory", folder, &e))
+        platform::sync_dir(folder).map_err(|e| failure("sync the directory", folder, &e))
     }
 
     fn stamp(&self, path: &Path) -> Result<Option<Stamp>> {
-        match fs::metadata(path) {
-            Ok(meta) => Ok(Some(stamp_of(&meta))),
+        match platform::stamp_at(path) {
+            Ok(stamp) => Ok(Some(stamp)),
             Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(e) => Err(failure("look at", path, &e)),
         }
@@ -229,19 +209,7 @@ impl StorageFile for OsFile {
     }
 
     fn reserve(&mut self, len: u64) -> Result<()> {
-        #[cfg(target_os = "linux")]
-        if self.len()? < len {
-            let len = libc::off_t::try_from(len).unwrap_or(libc::off_t::MAX);
-            // SAFETY: our file; no memory is passed.
-            let done = unsafe { libc::fallocate(self.file.as_raw_fd(), libc::FALLOC_FL_KEEP_SIZE, 0, len) };
-            let error = io::Error::last_os_error();
-            // File systems that cannot do it find out when they write.
-            if done != 0 && matches!(error.raw_os_error(), Some(libc::ENOSPC | libc::EDQUOT | libc::EIO)) {
-                return self.failed("have room for", Err(error));
-            }
-        }
-        let _ = len;
-        Ok(())
+        self.failed("have room for", platform::reserve_on_device(&self.file, len))
     }
 
     fn sync(&mut self) -> Result<()> {
@@ -249,24 +217,19 @@ impl StorageFile for OsFile {
     }
 
     fn try_lock(&self, exclusive: bool) -> Result<bool> {
-        let tried = if exclusive { self.file.try_lock() } else { self.file.try_lock_shared() };
-        match tried {
-            Ok(()) => Ok(true),
-            Err(TryLockError::WouldBlock) => Ok(false),
-            Err(TryLockError::Error(e)) => self.failed("lock", Err(e)),
-        }
+        self.failed("lock", platform::try_lock(&self.file, exclusive))
     }
 
     fn unlock(&self) {
-        let _ = self.file.unlock();
+        platform::unlock(&self.file);
     }
 
     fn number(&self) -> Option<i32> {
-        Some(self.file.as_raw_fd())
+        platform::number_of(&self.file)
     }
 
     fn stamp(&self) -> Result<Stamp> {
-        self.failed("look at", self.file.metadata()).map(|meta| stamp_of(&meta))
+        self.failed("look at", platform::stamp_of(&self.file))
     }
 
     fn set_modified(&self, (seconds, nanos): Moment) -> Result<()> {

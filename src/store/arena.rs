@@ -4,11 +4,10 @@
 //! with 4 KiB pages each touch is a TLB miss.
 
 use std::fs::File;
-use std::os::fd::AsRawFd;
-use std::ptr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::error::{out_of_memory, Error, Result};
+use crate::platform;
 
 const HUGE: usize = 2 << 20;
 const GIB: usize = 1 << 30;
@@ -24,8 +23,8 @@ pub(crate) struct Arena {
     len: usize,
     /// Bytes usable now.
     committed: AtomicUsize,
-    /// What munmap gets.
-    whole: (*mut libc::c_void, usize),
+    /// What is reserved.
+    whole: (*mut u8, usize),
 }
 
 // SAFETY: an address range; who may read or write which part of it is the business of its user.
@@ -42,7 +41,7 @@ impl Arena {
         let plenty = needed.saturating_mul(16).clamp(64 * GIB, 1024 * GIB);
         let share = (65_536 * GIB).saturating_sub(RESERVED.load(Ordering::Relaxed)) / 128;
         let twice = needed.saturating_mul(2).max(64 << 20);
-        let wanted = if address_space_is_limited() { twice } else { plenty.min(share).max(twice) };
+        let wanted = if platform::is_limited() { twice } else { plenty.min(share).max(twice) };
         Self::reserve_up_to(wanted.max(needed), needed)
     }
 
@@ -51,13 +50,10 @@ impl Arena {
         loop {
             let len = wanted.checked_add(2 * HUGE - 1).map(|n| n & !(HUGE - 1));
             let whole_len = len.ok_or_else(|| out_of_memory("the address range of an index"))?;
-            let flags = libc::MAP_PRIVATE | libc::MAP_ANON | libc::MAP_NORESERVE;
-            // SAFETY: a fresh mapping anywhere.
-            let start = unsafe { libc::mmap(ptr::null_mut(), whole_len, libc::PROT_NONE, flags, -1, 0) };
-            if start != libc::MAP_FAILED {
+            if let Some(start) = platform::reserve(whole_len) {
                 RESERVED.fetch_add(whole_len, Ordering::Relaxed);
                 let skip = (start as usize).wrapping_neg() & (HUGE - 1);
-                let base = start.cast::<u8>().wrapping_add(skip);
+                let base = start.wrapping_add(skip);
                 return Ok(Self { base, len: wanted, committed: AtomicUsize::new(0), whole: (start, whole_len) });
             }
             if wanted == needed {
@@ -76,13 +72,10 @@ impl Arena {
         if len > self.len {
             return Err(out_of_memory("the address range of a mapped file"));
         }
-        let (protection, flags) = (libc::PROT_READ | libc::PROT_WRITE, libc::MAP_PRIVATE | libc::MAP_FIXED);
-        // SAFETY: replaces pages of our own reservation, which nobody uses yet.
-        let at = unsafe { libc::mmap(self.base.cast(), len, protection, flags, file.as_raw_fd(), 0) };
-        if at == libc::MAP_FAILED {
-            return Err(Error::Io(format!("cannot map the file: {}", std::io::Error::last_os_error()).into()));
-        }
-        self.committed.store(len.next_multiple_of(page_size()), Ordering::Release);
+        // SAFETY: len bytes of our own reservation, which nobody uses yet; base is on a page boundary.
+        unsafe { platform::map_file(self.base, len, file) }
+            .map_err(|error| Error::Io(format!("cannot map the file: {error}").into()))?;
+        self.committed.store(len.next_multiple_of(platform::page_size()), Ordering::Release);
         Ok(())
     }
 
@@ -96,17 +89,15 @@ impl Arena {
             return Err(out_of_memory(&format!("growth beyond the {} bytes reserved for it", self.len)));
         }
         let step = if bytes >= 2 * HUGE { HUGE } else { 64 << 10 };
-        let new = bytes.next_multiple_of(step).min(self.len.next_multiple_of(page_size()));
+        let new = bytes.next_multiple_of(step).min(self.len.next_multiple_of(platform::page_size()));
         // SAFETY: old..new is page-aligned and inside our reservation.
         unsafe {
-            let at = self.base.add(old).cast();
-            if libc::mprotect(at, new - old, libc::PROT_READ | libc::PROT_WRITE) != 0 {
+            let at = self.base.add(old);
+            if !platform::commit(at, new - old) {
                 return Err(out_of_memory(&format!("{} more bytes of an index", new - old)));
             }
-            #[cfg(target_os = "linux")]
             if new >= 2 * HUGE {
-                // Advice: where it is refused, small pages do.
-                libc::madvise(at, new - old, libc::MADV_HUGEPAGE);
+                platform::advise_huge_pages(at, new - old);
             }
         }
         self.committed.store(new, Ordering::Release);
@@ -133,20 +124,9 @@ impl Arena {
 impl Drop for Arena {
     fn drop(&mut self) {
         RESERVED.fetch_sub(self.whole.1, Ordering::Relaxed);
-        // SAFETY: our mapping; its users are gone with the arena.
-        unsafe { libc::munmap(self.whole.0, self.whole.1) };
+        // SAFETY: our reservation; its users are gone with the arena.
+        unsafe { platform::release(self.whole.0, self.whole.1) };
     }
-}
-
-fn page_size() -> usize {
-    // SAFETY: no arguments of ours.
-    unsafe { libc::sysconf(libc::_SC_PAGESIZE) as usize }
-}
-
-fn address_space_is_limited() -> bool {
-    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
-    // SAFETY: `limit` is writable.
-    unsafe { libc::getrlimit(libc::RLIMIT_AS, &mut limit) == 0 && limit.rlim_cur != libc::RLIM_INFINITY }
 }
 
 #[cfg(test)]

@@ -5,7 +5,6 @@ mod scan;
 mod shape;
 
 use std::fs::File;
-use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -15,6 +14,7 @@ use crate::error::{corrupt, Result};
 use crate::index::restore::Restored;
 use crate::index::Index;
 use crate::params::{check_dim, Metric, Params};
+use crate::platform::FileExt;
 use scan::{Entry, Scan};
 
 /// How to salvage.

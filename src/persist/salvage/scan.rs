@@ -7,7 +7,7 @@ use super::shape::looks_like_a_record;
 use super::{Remains, Report};
 use crate::error::{out_of_memory, Result};
 use crate::params::MAX_RECORDS;
-use crate::persist::holes;
+use crate::platform::stored;
 use crate::store::layout::Layout;
 
 /// Bytes read at a time.
@@ -64,7 +64,7 @@ impl Scan<'_> {
         let (start, stride) = (self.remains.start, self.layout.stride);
         // Holes are passed over: a file may have far more of them than of anything else.
         let bytes = (start as u64, (start + end * stride) as u64);
-        for part in holes::stored(&self.remains.records.file, bytes.0, bytes.1) {
+        for part in stored(&self.remains.records.file, bytes.0, bytes.1) {
             let first = ((part.start - bytes.0) as usize / stride).max(next);
             let last = ((part.end - bytes.0) as usize).div_ceil(stride).min(end);
             found.skip(next..first);
