@@ -27,7 +27,7 @@ C_EXAMPLES   := $(patsubst examples/%.c,build/examples/%,$(wildcard examples/*.c
 CXX_EXAMPLES := $(patsubst examples/%.cpp,build/examples/%,$(wildcard examples/*.cpp))
 
 .DEFAULT_GOAL := lib
-.PHONY: lib shared static examples demo test fuzz bench bench-persist install uninstall dist deb deps header abi clean help tools FORCE
+.PHONY: lib shared static examples demo test fuzz bench bench-persist counters install uninstall dist deb deps header abi clean help tools FORCE
 
 ## lib            the shared and the static library (the default)
 lib: shared static
