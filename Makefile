@@ -27,7 +27,7 @@ C_EXAMPLES   := $(patsubst examples/%.c,build/examples/%,$(wildcard examples/*.c
 CXX_EXAMPLES := $(patsubst examples/%.cpp,build/examples/%,$(wildcard examples/*.cpp))
 
 .DEFAULT_GOAL := lib
-.PHONY: lib shared static examples demo test fuzz bench bench-persist install uninstall dist deb deps header abi clean help tools FORCE
+.PHONY: lib shared static examples demo test fuzz bench bench-persist counters install uninstall dist deb deps header abi clean help tools FORCE
 
 ## lib            the shared and the static library (the default)
 lib: shared static
@@ -71,15 +71,20 @@ test-%:
 fuzz:
 	fuzz/run $(or $(FUZZ),600)
 
-## bench          compares with hnswlib from its package; options: BENCH="--rows 50000 --peers faiss,usearch" (--help)
+## bench          compares with hnswlib and other libraries; options: BENCH="--rows 50000 --plots benches/plots" (--help)
 bench: shared
-	ctests/python/originals.sh
-	HNX_LIB=$(abspath $(SHARED)) build/originals/venv/bin/python benches/bench.py $(BENCH)
+	-ctests/python/originals.sh
+	benches/peers.sh
+	HNX_LIB=$(abspath $(SHARED)) build/bench/venv/bin/python benches/bench.py $(BENCH)
 
 ## bench-persist  what a persist costs beside chroma-hnswlib's; options: BENCH="--rows 50000" (--help)
 bench-persist: shared
 	ctests/python/originals.sh
 	HNX_LIB=$(abspath $(SHARED)) build/originals/venv/bin/python benches/persist.py --folder build $(BENCH)
+
+## counters       records instructions, distances and hops of a fixed workload, to which the stage counters compares
+counters: shared
+	HNX_LIB=$(abspath $(SHARED)) benches/counters.py record
 
 ## header         writes include/hnx.h and include/hnx.json anew from src/ffi
 header: tools

@@ -1,93 +1,95 @@
 #!/usr/bin/env python3
-"""Compares libhnx with the original hnswlib, and with other libraries if asked: `make bench`.
+"""Compares libhnx with hnswlib, chroma-hnswlib, FAISS, USearch, pyglass, SVS and VSAG: `make bench`.
 
-Every engine is a process of its own (worker.py) and has the same vectors, M, ef_construction and ef. They are asked in
-turn, round after round, in alternating order, so that what slows the machine down slows all of them. Printed are
+    make bench                                               # 15,000 vectors of examples/data
+    make bench BENCH="--data ../shared/data --plots benches/plots"
+    make bench BENCH="--data sift-128-euclidean.hdf5 --engines hnswlib,hnswlib,libhnx,glass_sq8"
 
-* queries per second at recall@10 of 0.90, 0.95 and 0.99: per round interpolated on the engine's own curve (log of the
-  speed over the logit of recall, never beyond the ends of the curve); the median over the rounds, and the ratio to the
-  first engine: median, smallest and largest over the rounds;
-* adds per second of one thread, building an index of --add-rows rows from nothing, in turn as well;
+Every engine is a process of its own (worker.py, engines.py) and has the same vectors, M and ef_construction. They are asked
+in turn, round after round, in alternating order, so that what slows the machine down slows all of them. The first engine is
+what the others are compared with; it runs twice, and the ratio of the two is the noise. Printed are, with the spread over
+the rounds,
+
+* queries per second at recall@10 of 0.90, 0.95 and 0.99, interpolated on the engine's own curve, and the best peer;
+* adds per second of one thread and of two, building an index of --add-rows rows from nothing;
+* memory: what the process grew by when it built the index of all rows;
+* load: opening a saved index (its file in the page cache) until 10 queries are answered;
+* mixed: adds and queries (ef 64) per second of an index of --add-rows rows while its second half is added: a thread for
+  each where the library allows both at once, else one thread in turns;
 * recall and speed at each ef.
 
-Recall counts an answer that is no farther than the tenth exact neighbour, so that ties do not decide.
+The first half of the queries only chooses the values of ef that are worth a measurement; all figures are of the second half.
+Recall counts an answer that is no farther than the tenth exact neighbour, so that ties do not decide. What a package cannot
+do, or why it does not run, is listed.
+
+--out has NAME.json for each data set, result.md with all tables, and unless --plots names another folder the plots
+(plots.py draws them anew from the JSON).
 """
 import argparse
 import json
-import math
 import os
+import signal
 import subprocess
 import sys
 import tempfile
+import threading
 
 import numpy as np
 
+import datasets
+import plots
+import report
+
 HERE = os.path.dirname(os.path.abspath(__file__))
 REPO = os.path.dirname(HERE)
-sys.path.insert(0, os.path.join(REPO, 'ctests', 'python'))
-from data import exact_neighbours, read_vecs  # noqa: E402
-
-K = 10
-RECALLS = (0.90, 0.95, 0.99)
-PACKAGES = {'faiss': 'faiss-cpu', 'usearch': 'usearch', 'glass': 'pyglass-portable', 'svs': 'scalable-vs'}
-TITLES = {'hnswlib': 'hnswlib 0.8.0', 'chroma': 'chroma-hnswlib 0.7.1', 'faiss': 'FAISS HNSW', 'usearch': 'USearch f32',
-          'glass': 'pyglass f32', 'glass_sq8': 'pyglass SQ8 + refine', 'svs': 'SVS Vamana f32'}
+ENGINES = ('hnswlib,hnswlib,libhnx,libhnx_f32,libhnx_certified,libhnx_guided,chroma,faiss,faiss_sq8,usearch,usearch_f16,'
+           'usearch_i8,glass,glass_sq8,glass_sq4,svs,vsag,vsag_sq8')
+SLOWEST = 3600  # seconds a worker may take for one command
 
 
 def arguments():
-    shared = os.path.join(REPO, '..', 'shared', 'data')
-    sets = [os.path.join(shared, name) for name in ('sift-128-l2', 'glove-100-cosine', 'minilm-384-cosine')]
-    data = [path for path in sets if os.path.isdir(path)] or [os.path.join(REPO, 'examples', 'data')]
-    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    p.add_argument('--data', nargs='+', default=data, metavar='FOLDER',
-                   help='folders with base.* and query.* (.fvecs or .bvecs); a name that ends in -cosine or -ip tells '
-                        'the metric (default: ../shared/data where it exists, else examples/data)')
+    p = argparse.ArgumentParser(description=__doc__ + '\n' + datasets.__doc__,
+                                formatter_class=argparse.RawDescriptionHelpFormatter)
+    p.add_argument('--data', nargs='+', default=[os.path.join(REPO, 'examples', 'data')], metavar='DATA',
+                   help='data sets, see below (default: examples/data)')
+    p.add_argument('--metric', choices=('l2', 'ip', 'cosine'), help='of all data sets')
     p.add_argument('--rows', type=int, help='base vectors to use (default: all)')
-    p.add_argument('--add-rows', type=int, default=20000, help='records of an index built to time adds; 0: none')
-    p.add_argument('--add-rounds', type=int, default=3)
+    p.add_argument('--engines', default=ENGINES, help='which, the one to compare with first; twice shows the noise '
+                   '(default: %(default)s)')
+    p.add_argument('--m', type=int, default=16)
+    p.add_argument('--efc', type=int, default=200, help='ef_construction')
+    p.add_argument('--efs', default='10,14,20,28,40,56,80,112,160,224,320,448,640,896', help='values of ef to choose from')
     p.add_argument('--rounds', type=int, default=5)
     p.add_argument('--seconds', type=float, default=0.25, help='least time of one measurement')
-    p.add_argument('--efs', default='10,14,20,28,40,56,80,112,160,224,320,448,640,896')
-    p.add_argument('--m', type=int, default=16)
-    p.add_argument('--efc', type=int, default=200)
     p.add_argument('--threads', type=int, default=1, help='threads of a search')
     p.add_argument('--build-threads', type=int, default=1, help='threads that build the index to search; with one, '
                    'libhnx and hnswlib build the same graph')
-    p.add_argument('--engines', default='hnswlib,libhnx', help='the first one is what the others are compared with; '
-                   'naming an engine twice shows the noise; libhnx_f32, _certified, _guided ask for an exactness')
-    p.add_argument('--peers', default='', help='more engines: chroma, ' + ', '.join(PACKAGES) + ', glass_sq8')
-    p.add_argument('--out', default=os.path.join(REPO, 'build', 'bench'), help='folder for the JSON and the Markdown')
+    p.add_argument('--add-rows', type=int, default=20000, help='records of an index built to time adds; 0: none')
+    p.add_argument('--add-rounds', type=int, default=3, help='rounds of adds, loads and mixed load')
+    p.add_argument('--out', default=os.path.join(REPO, 'build', 'bench'), metavar='FOLDER', help='for JSON and Markdown')
+    p.add_argument('--plots', metavar='FOLDER', help='for SVG (default: as --out)')
     a = p.parse_args()
-    a.engines = [name for name in (a.engines + ',' + a.peers).split(',') if name]
-    a.efs = [int(ef) for ef in a.efs.split(',')]
+    a.engines, a.efs = a.engines.split(','), [int(ef) for ef in a.efs.split(',')]
+    a.data = [one for path in a.data for one in datasets.expand(path)]
     return a
-
-
-def install_peers(engines, folder):
-    """The packages of the other libraries, into a folder of their own; returns it, None if none is needed."""
-    wanted = sorted({PACKAGES[name.split('_')[0]] for name in engines if name.split('_')[0] in PACKAGES})
-    missing = [package for package in wanted if not os.path.exists(os.path.join(folder, f'.{package}'))]
-    if missing:
-        say('installing ' + ' '.join(missing))
-        subprocess.run([sys.executable, '-m', 'pip', 'install', '-q', '--target', folder, '--upgrade', *missing,
-                        f'numpy=={np.__version__}'], check=True)
-        for package in missing:
-            open(os.path.join(folder, f'.{package}'), 'w').close()
-    return folder if wanted else None
 
 
 def say(text):
     print(text, file=sys.stderr, flush=True)
 
 
-class Engine:
-    """A worker process."""
+class Failed(Exception):
+    """What a worker could not do."""
 
-    def __init__(self, name, folder, paths):
-        self.name, self.curve, self.adds = name, {}, []
+
+class Engine:
+    """A worker process, and what it was measured to do."""
+
+    def __init__(self, name, folder):
+        self.name, self.title, self.efs = name, name, []
+        self.curve, self.adds, self.loads, self.mixed, self.bytes = {}, {'1': [], '2': []}, [], [], 0
         env = {k: v for k, v in os.environ.items() if not k.startswith('OPENBLAS_')}
         env.setdefault('HNX_ORIGINALS', os.path.join(REPO, 'build', 'originals'))
-        env['PYTHONPATH'] = os.pathsep.join(filter(None, [*paths, env.get('PYTHONPATH')]))
         self.errors = tempfile.TemporaryFile('w+')
         self.process = subprocess.Popen([sys.executable, os.path.join(HERE, 'worker.py'), name, folder], text=True,
                                         stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.errors, env=env)
@@ -100,143 +102,166 @@ class Engine:
             pass  # receive() tells
 
     def receive(self):
-        try:
-            return json.loads(self.process.stdout.readline())
-        except json.JSONDecodeError:
+        timer = threading.Timer(SLOWEST, self.process.kill)
+        timer.start()
+        line = self.process.stdout.readline()
+        timer.cancel()
+        if not line:
+            code = self.process.wait()
             self.errors.seek(0)
-            raise SystemExit(f'{self.name} ended with code {self.process.wait()}:\n{self.errors.read()[-3000:]}') from None
+            last = self.errors.read().strip().splitlines()[-1:]
+            raise Failed((f'ended by {signal.Signals(-code).name}' if code < 0 else f'ended with {code}') + ''.join(f': {l}' for l in last))
+        reply = json.loads(line)
+        if 'error' in reply:
+            raise Failed(reply['error'])
+        return reply
 
     def ask(self, **command):
         self.send(**command)
         return self.receive()
 
-    def set_title(self, name, engines):
-        self.title = TITLES.get(self.name, name)
-        if self.name.startswith('libhnx_'):
-            self.title += ' ' + self.name.split('_')[1]
-        before = [engine.name for engine in engines[:engines.index(self)]]
-        if self.name in before:
-            self.title += ', again'
+    def recall(self, ef):
+        """On the queries to tune with."""
+        return self.ask(op='search', half=0, ef=ef, threads=1, seconds=0)['recall']
+
+    def choose(self, efs):
+        """Keeps the values of ef from the last below all recalls to report to the first above them."""
+        recalls = {}
+        for ef in efs:
+            recalls[ef] = self.recall(ef)
+            if recalls[ef] > 0.9985:
+                break
+        low, high = min(report.RECALLS) - 0.02, max(report.RECALLS) + 0.0025
+        below = [ef for ef in recalls if recalls[ef] < low]
+        above = [ef for ef in recalls if recalls[ef] > high]
+        self.efs = [ef for ef in recalls if ef >= max(below, default=0) and ef <= (above[1] if above[1:] else max(recalls))]
 
     def close(self):
         self.process.stdin.close()
         self.process.wait()
 
-    def recall(self, ef):
-        return self.curve[ef][0]
-
-    def qps(self, ef):
-        return float(np.median(self.curve[ef][1]))
-
-    def speed_at(self, recall, round_):
-        """Queries per second at a recall, in one round; None where the curve does not reach so far."""
-        def logit(r):
-            r = min(max(r, 1e-6), 1 - 1e-6)
-            return math.log(r / (1 - r))
-        points = sorted((r, speeds[round_]) for r, speeds in self.curve.values() if len(speeds) > round_)
-        best = None
-        for (r0, q0), (r1, q1) in zip(points, points[1:]):
-            if r0 <= recall <= r1 and r1 > r0:
-                t = (logit(recall) - logit(r0)) / (logit(r1) - logit(r0))
-                best = max(best or 0, math.exp(math.log(q0) * (1 - t) + math.log(q1) * t))
-        return best
+    def result(self):
+        return {'engine': self.name, 'title': self.title, 'bytes': self.bytes, 'adds_per_second': self.adds,
+                'load_seconds': self.loads, 'mixed': self.mixed,
+                'curve': [{'ef': ef, 'recall': r, 'qps': s} for ef, (r, s) in sorted(self.curve.items())]}
 
 
-def metric_of(folder):
-    tail = os.path.basename(os.path.normpath(folder)).rsplit('-', 1)[-1]
-    return tail if tail in ('ip', 'cosine') else 'l2'
+class Run:
+    """The engines of one data set. One that fails is given up, and the reason kept."""
 
+    def __init__(self, data, a, folder):
+        self.data, self.a, self.remarks, self.folder = data, a, [], folder
+        for part, value in (('base', data.base), ('query', data.query), ('reach', data.reach)):
+            np.save(os.path.join(folder, part + '.npy'), value)
+        with open(os.path.join(folder, 'parameters.json'), 'w') as file:
+            json.dump({'metric': data.metric, 'm': a.m, 'efc': a.efc}, file)
+        self.engines = [Engine(name, folder) for name in a.engines]
 
-def find(folder, part):
-    names = {'base': ('base.fvecs', 'base.bvecs', 'sift15k.bvecs'), 'query': ('query.fvecs', 'query.bvecs', 'sift15k-query.bvecs')}
-    for name in names[part]:
-        if os.path.exists(os.path.join(folder, name)):
-            return os.path.join(folder, name)
-    raise SystemExit(f'{folder}: holds none of ' + ', '.join(names[part]))
+    def remark(self, engine, reason):
+        say(f'{self.data.name}: {engine.title}: {reason}')
+        if (engine.title, reason) not in self.remarks:
+            self.remarks.append((engine.title, reason))
 
+    def give_up(self, engine, reason):
+        self.remark(engine, missing(reason))
+        self.engines.remove(engine)
+        engine.close()
 
-def prepare(folder, a, into):
-    """Vectors and the distance of each query's tenth neighbour, as files the workers read."""
-    metric = metric_of(folder)
-    x, q = read_vecs(find(folder, 'base'), a.rows), read_vecs(find(folder, 'query'))
-    nearest = np.concatenate([exact_neighbours(x, q[i:i + 100], K, metric) for i in range(0, len(q), 100)])
-    rows, queries = x[nearest[:, K - 1]].astype(np.float64), q.astype(np.float64)
-    if metric == 'cosine':
-        rows, queries = (v / np.linalg.norm(v, axis=1, keepdims=True) for v in (rows, queries))
-    reach = ((rows - queries)**2).sum(1) if metric == 'l2' else 1 - (rows * queries).sum(1)
-    for part, value in (('base', x), ('query', q), ('reach', reach)):
-        np.save(os.path.join(into, part + '.npy'), value)
-    with open(os.path.join(into, 'parameters.json'), 'w') as file:
-        json.dump({'metric': metric, 'm': a.m, 'efc': a.efc}, file)
-    return x.shape, len(q), metric
-
-
-def measure(folder, a, paths):
-    name = os.path.basename(os.path.normpath(folder))
-    with tempfile.TemporaryDirectory(prefix='hnx-bench-') as into:
-        shape, queries, metric = prepare(folder, a, into)
-        engines = [Engine(wanted, into, paths) for wanted in a.engines]
-        at_once = max(1, os.cpu_count() // a.build_threads)
-        for some in (engines[i:i + at_once] for i in range(0, len(engines), at_once)):
+    def build(self):
+        """As many at a time as there are cores for."""
+        at_once = max(1, os.cpu_count() // self.a.build_threads)
+        waiting = list(self.engines)
+        for some in (waiting[i:i + at_once] for i in range(0, len(waiting), at_once)):
             for engine in some:
-                engine.send(op='build', threads=a.build_threads)
+                engine.send(op='build', threads=self.a.build_threads)
             for engine in some:
-                engine.set_title(engine.receive()['name'], engines)
-                say(f'{name}: {engine.title}: built with {a.build_threads} thread(s)')
-        for round_ in range(a.add_rounds if a.add_rows else 0):
-            for engine in engines if round_ % 2 == 0 else engines[::-1]:
-                engine.adds.append(engine.ask(op='add', rows=a.add_rows)['per_second'])
-                say(f'{name}: round {round_ + 1}: {engine.title}: {engine.adds[-1]:.0f} adds/s')
-        for engine in engines:
-            engine.ask(op='search', ef=a.efs[0], threads=a.threads, seconds=0)  # warms up, is not counted
+                try:
+                    reply = engine.receive()
+                except Failed as error:
+                    self.give_up(engine, str(error))
+                    continue
+                engine.title, engine.bytes = reply['title'], reply['bytes']
+                if engine.name in [e.name for e in self.engines[:self.engines.index(engine)]]:
+                    engine.title += ', again'
+                say(f'{self.data.name}: {engine.title}: built')
+
+    def each(self, turn, body):
+        """Asks all engines in turn, in alternating order."""
+        for engine in self.engines[:] if turn % 2 == 0 else self.engines[::-1]:
+            try:
+                body(engine)
+            except Failed as error:
+                self.give_up(engine, str(error))
+
+    def search(self):
+        a = self.a
+        self.each(0, lambda engine: engine.choose(a.efs))
         for round_ in range(a.rounds):
-            for turn, ef in enumerate(a.efs, round_):
-                for engine in engines if turn % 2 == 0 else engines[::-1]:
-                    known = engine.curve.get(ef)
-                    below = [e for e in engine.curve if e < ef]
-                    if known is None and (round_ or below and engine.recall(max(below)) > 0.9985):
-                        continue  # the curve need not go on
-                    reply = engine.ask(op='search', ef=ef, threads=a.threads, seconds=a.seconds)
-                    engine.curve.setdefault(ef, (reply['recall'], []))[1].append(reply['qps'])
-            say(f'{name}: round {round_ + 1} of {a.rounds} done')
-        for engine in engines:
+            for turn in range(max((len(engine.efs) for engine in self.engines), default=0)):
+                def one(engine):
+                    if turn < len(engine.efs):
+                        ef = engine.efs[turn]
+                        reply = engine.ask(op='search', half=1, ef=ef, threads=a.threads, seconds=a.seconds)
+                        engine.curve.setdefault(ef, (reply['recall'], []))[1].append(reply['qps'])
+                self.each(turn + round_, one)
+            say(f'{self.data.name}: searches, round {round_ + 1} of {a.rounds}')
+
+    def rates(self):
+        def one(engine):
+            for threads, rates in engine.adds.items():
+                rates.append(engine.ask(op='rate', rows=self.a.add_rows, threads=int(threads))['per_second'])
+        for round_ in range(self.a.add_rounds if self.a.add_rows else 0):
+            self.each(round_, one)
+            say(f'{self.data.name}: adds, round {round_ + 1} of {self.a.add_rounds}')
+
+    def extras(self):
+        """What not every package can do; an engine that fails here keeps its curve."""
+        unable = set()
+        for round_ in range(self.a.add_rounds if self.a.add_rows else 0):
+            for engine in self.engines if round_ % 2 == 0 else self.engines[::-1]:
+                for op, into, command in (('load', engine.loads, {}), ('mixed', engine.mixed, {'rows': self.a.add_rows})):
+                    if (engine, op) not in unable:
+                        try:
+                            reply = engine.ask(op=op, **command)
+                            into += [reply['seconds'] if op == 'load' else reply] if reply else []
+                        except Failed as error:
+                            unable.add((engine, op))
+                            self.remark(engine, f'{op}: {error}')
+            say(f'{self.data.name}: loads and mixed load, round {round_ + 1} of {self.a.add_rounds}')
+
+    def close(self):
+        for engine in self.engines:
             engine.close()
-    text = f'### {name}: {shape[0]:,} x {shape[1]}, {metric}\n\n' + tables(engines, a)
-    result = {'data': name, 'rows': shape[0], 'dim': shape[1], 'queries': queries, 'metric': metric, 'm': a.m,
-              'ef_construction': a.efc, 'threads': a.threads, 'build_threads': a.build_threads, 'machine': machine(),
-              'engines': [{'engine': e.name, 'title': e.title, 'adds_per_second': e.adds,
-                           'curve': [{'ef': ef, 'recall': r, 'qps': s} for ef, (r, s) in sorted(e.curve.items())],
-                           'qps_at': {str(r): [e.speed_at(r, i) for i in range(a.rounds)] for r in RECALLS}}
-                          for e in engines]}
-    return name, result, text
+
+    def result(self):
+        data, a = self.data, self.a
+        return {'data': data.name, 'rows': len(data.base), 'dim': data.base.shape[1], 'metric': data.metric,
+                'queries': len(data.query) - len(data.query) // 2, 'm': a.m, 'ef_construction': a.efc, 'threads': a.threads,
+                'build_threads': a.build_threads, 'rounds': a.rounds, 'machine': machine(), 'remarks': self.remarks,
+                'engines': [engine.result() for engine in self.engines]}
 
 
-def ratio(values, others, digits=2):
-    """median (smallest-largest) of values / others, round by round."""
-    each = [v / o for v, o in zip(values, others) if v and o]
-    return f'{np.median(each):.{digits}f} ({min(each):.{digits}f}-{max(each):.{digits}f})' if each else '-'
+def missing(reason):
+    """With what pip said, when the package is not installed (peers.sh)."""
+    packages = {'faiss': 'faiss-cpu', 'usearch': 'usearch', 'glass': 'pyglass-portable', 'svs': 'scalable-vs', 'pyvsag': 'pyvsag'}
+    package = packages.get(reason.split("'")[-2]) if 'No module named' in reason else None
+    log = os.path.join(REPO, 'build', 'bench', 'missing', package or '')
+    if not package or not os.path.isfile(log):
+        return reason
+    with open(log) as file:
+        return f'{package} could not be installed: ' + (file.read().strip().splitlines() or ['no reason given'])[-1]
 
 
-def tables(engines, a):
-    first, lines = engines[0], []
-    head = ['engine'] + [f'queries/s at {r:.2f} | ratio' for r in RECALLS] + (['adds/s, one thread | ratio'] if first.adds else [])
-    lines += ['| ' + ' | '.join(head) + ' |', '| --- ' * (len(head) * 2 - 1) + '|']
-    for engine in engines:
-        cells = [engine.title]
-        for r in RECALLS:
-            speeds, others = ([e.speed_at(r, i) for i in range(a.rounds)] for e in (engine, first))
-            known = [s for s in speeds if s]
-            cells += [f'{np.median(known):,.0f}' if known else '-', '1' if engine is first else ratio(speeds, others)]
-        if first.adds:
-            cells += [f'{np.median(engine.adds):,.0f}', '1' if engine is first else ratio(engine.adds, first.adds)]
-        lines.append('| ' + ' | '.join(cells) + ' |')
-    lines += ['', '| ef | ' + ' | '.join(f'recall@10 {e.title} | queries/s' for e in engines) + ' |',
-              '| --- ' * (1 + 2 * len(engines)) + '|']
-    for ef in a.efs:
-        if any(ef in engine.curve for engine in engines):
-            cells = [f'{e.recall(ef):.4f} | {e.qps(ef):,.0f}' if ef in e.curve else '- | -' for e in engines]
-            lines.append(f'| {ef} | ' + ' | '.join(cells) + ' |')
-    return '\n'.join(lines) + '\n'
+def measure(path, a):
+    data = datasets.load(path, a.rows, a.metric)
+    with tempfile.TemporaryDirectory(prefix='hnx-bench-') as folder:
+        run = Run(data, a, folder)
+        for step in (run.build, run.search, run.rates, run.extras):
+            step()
+        run.close()
+    if not run.engines:
+        raise SystemExit('no engine runs:\n' + '\n'.join(': '.join(remark) for remark in run.remarks))
+    return run.result()
 
 
 def machine():
@@ -251,21 +276,19 @@ def machine():
 
 def main():
     a = arguments()
-    paths = [p for p in [install_peers(a.engines, os.path.join(a.out, 'peers'))] if p]
     os.makedirs(a.out, exist_ok=True)
     if os.getloadavg()[0] > 0.5:
         say(f'warning: the load average is {os.getloadavg()[0]:.1f}: something else is running, the figures will spread')
-    texts = [f'{machine()}; M {a.m}, ef_construction {a.efc}, {a.threads} search thread(s), {a.rounds} rounds; ratios to '
-             f'the first engine: median (smallest-largest) over the rounds.\n']
-    for folder in a.data:
-        name, result, text = measure(folder, a, paths)
-        with open(os.path.join(a.out, name + '.json'), 'w') as file:
+    texts = []
+    for path in a.data:
+        result = measure(path, a)
+        with open(os.path.join(a.out, result['data'] + '.json'), 'w') as file:
             json.dump(result, file, indent=1)
-        texts.append(text)
-    text = '\n'.join(texts)
-    with open(os.path.join(a.out, 'result.md'), 'w') as file:
-        file.write(text)
-    print(text)
+        plots.draw(result, a.plots or a.out)
+        texts.append(report.text(result))
+        with open(os.path.join(a.out, 'result.md'), 'w') as file:
+            file.write('\n'.join(texts))
+    print('\n'.join(texts))
 
 
 if __name__ == '__main__':
