@@ -567,7 +567,7 @@ public:
     // directory that holds something; the call can then be made again.
     void persistDirty()
     {
-        if (elements_to_persist_.empty() && (persist_on_write_ || cur_element_count == 0))
+        if (elements_to_persist_.empty() && (persist_on_write_ ? !_persist_file_handles_opened : cur_element_count == 0))
             return;
         if (!persist_on_write_)
             throw std::runtime_error("persistDirty called for an index that is not set to persist on write");
