@@ -126,11 +126,12 @@ class Engine:
 
     def choose(self, efs):
         """Keeps the values of ef from the last below all recalls to report to the first above them."""
-        recalls = {}
+        recalls, level = {}, 3
         for ef in efs:
             recalls[ef] = self.recall(ef)
-            if recalls[ef] > 0.9985:
-                break
+            before = list(recalls.values())[:-level]
+            if recalls[ef] > 0.9985 or before and recalls[ef] < before[-1] + 0.001:
+                break  # the curve need not go on, or does not rise any more
         low, high = min(report.RECALLS) - 0.02, max(report.RECALLS) + 0.0025
         below = [ef for ef in recalls if recalls[ef] < low]
         above = [ef for ef in recalls if recalls[ef] > high]
