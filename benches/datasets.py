@@ -12,13 +12,17 @@ name ends in (-ip, -cosine), else l2. Exact neighbours are computed where none a
 given ones are compared with computed ones on 20 queries.
 """
 import os
+import sys
 
 import numpy as np
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', 'ctests', 'python'))
+from data import exact_neighbours, read_vecs  # noqa: E402
 
 K = 10
 PARTS = {'base': ('base', 'sift15k'), 'query': ('query', 'sift15k-query'),
          'neighbours': ('groundtruth', 'neighbours', 'sift15k-groundtruth')}
-TYPES = {'.fvecs': np.float32, '.bvecs': np.uint8, '.ivecs': np.int32}
+VECS = ('.fvecs', '.bvecs', '.ivecs')
 HDF5 = {'euclidean': 'l2', 'angular': 'cosine', 'cosine': 'cosine', 'dot': 'ip', 'ip': 'ip'}
 
 
@@ -30,26 +34,19 @@ class Data:
         if neighbours is not None and neighbours.shape[1] >= K and len(neighbours) == len(query):
             self.reach = reach(base, query, neighbours[:, K - 1], metric)
             some = slice(0, 20)
-            wanted = reach(base, query[some], exact_neighbours(base, query[some], metric)[:, K - 1], metric)
+            wanted = reach(base, query[some], exact_neighbours(base, query[some], K, metric)[:, K - 1], metric)
             if np.allclose(self.reach[some], wanted, rtol=1e-4, atol=1e-6):
                 return
             print(f'{name}: the given neighbours are not those of {metric}; computing them')
-        self.reach = reach(base, query, exact_neighbours(base, query, metric)[:, K - 1], metric)
+        self.reach = reach(base, query, exact_neighbours(base, query, K, metric)[:, K - 1], metric)
 
 
-def read(path, rows=None):
-    kind = TYPES.get(os.path.splitext(path)[1])
-    if kind is None:
-        return np.load(path, mmap_mode='r')[:rows]
-    stride = 4 + int(np.fromfile(path, np.int32, 1)[0]) * np.dtype(kind).itemsize
-    raw = np.fromfile(path, np.uint8, -1 if rows is None else rows * stride).reshape(-1, stride)
-    if (raw[:, :4] != raw[0, :4]).any():
-        raise SystemExit(f'{path}: rows differ in length')
-    return np.ascontiguousarray(raw[:, 4:]).view(kind)
+def read(path):
+    return read_vecs(path) if os.path.splitext(path)[1] in VECS else np.load(path, mmap_mode='r')
 
 
 def find(folder, part):
-    names = (os.path.join(folder, name + ending) for name in PARTS[part] for ending in (*TYPES, '.npy'))
+    names = (os.path.join(folder, name + ending) for name in PARTS[part] for ending in (*VECS, '.npy'))
     return next((name for name in names if os.path.exists(name)), None)
 
 
@@ -99,23 +96,6 @@ def reach(base, query, rows, metric):
     if metric == 'cosine':
         x, q = unit(x), unit(q)
     return ((x - q)**2).sum(1) if metric == 'l2' else 1 - (x * q).sum(1)
-
-
-def exact_neighbours(base, query, metric, rows_at_once=20000):
-    """The K nearest rows of each query, in f64, nearest first."""
-    q = query.astype(np.float64)
-    q = unit(q) if metric == 'cosine' else q
-    ids, distances = np.empty((len(q), 0), np.int64), np.empty((len(q), 0))
-    for first in range(0, len(base), rows_at_once):
-        x = base[first:first + rows_at_once].astype(np.float64)
-        x = unit(x) if metric == 'cosine' else x
-        d = -2 * q @ x.T + (x * x).sum(1) if metric == 'l2' else -(q @ x.T)
-        best = np.argpartition(d, min(K, len(x)) - 1, axis=1)[:, :K]
-        ids = np.hstack([ids, best + first])
-        distances = np.hstack([distances, np.take_along_axis(d, best, 1)])
-        order = np.argsort(distances, axis=1, kind='stable')[:, :K]
-        ids, distances = np.take_along_axis(ids, order, 1), np.take_along_axis(distances, order, 1)
-    return ids
 
 
 class Recall:

@@ -139,12 +139,19 @@ def labels(rng, n):
     return rng.permutation(some)[:n]
 
 
-def exact_neighbours(base, queries, k, metric):
+def exact_neighbours(base, queries, k, metric, rows_at_once=20000):
     """Row numbers of the k nearest, by float64."""
-    b, q = base.astype(np.float64), queries.astype(np.float64)
-    if metric == 'cosine':
-        b, q = (v / np.linalg.norm(v, axis=1, keepdims=True) for v in (b, q))
-    d = -2 * q @ b.T + (b * b).sum(1) if metric == 'l2' else -(q @ b.T)
-    nearest = np.argpartition(d, k - 1, axis=1)[:, :k]
-    order = np.argsort(np.take_along_axis(d, nearest, 1), axis=1, kind='stable')
-    return np.take_along_axis(nearest, order, 1)
+    def prepared(x):
+        x = x.astype(np.float64)
+        return x / np.maximum(np.linalg.norm(x, axis=1, keepdims=True), 1e-30) if metric == 'cosine' else x
+    q = prepared(queries)
+    nearest, distances = np.empty((len(q), 0), np.int64), np.empty((len(q), 0))
+    for first in range(0, len(base), rows_at_once):
+        b = prepared(base[first:first + rows_at_once])
+        d = -2 * q @ b.T + (b * b).sum(1) if metric == 'l2' else -(q @ b.T)
+        best = np.argpartition(d, min(k, len(b)) - 1, axis=1)[:, :k]
+        nearest = np.hstack([nearest, best + first])
+        distances = np.hstack([distances, np.take_along_axis(d, best, 1)])
+        order = np.argsort(distances, axis=1, kind='stable')[:, :k]
+        nearest, distances = np.take_along_axis(nearest, order, 1), np.take_along_axis(distances, order, 1)
+    return nearest
