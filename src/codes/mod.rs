@@ -99,7 +99,8 @@ impl Codes {
         // SAFETY: the row is inside the committed block and nobody else uses it; the vector is one of this dim.
         let exceptional = unsafe {
             let row = std::slice::from_raw_parts_mut(self.rows.base().add(id * self.stride()), self.stride());
-            self.quantiser.is_exceptional(self.quantiser.encode(vector, row))
+            let error = self.quantiser.encode(vector, row);
+            self.quantiser.is_exceptional(error, row)
         };
         self.mark(id, exceptional);
     }

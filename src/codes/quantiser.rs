@@ -57,13 +57,17 @@ pub(crate) struct CodedQuery {
     noise_slope: f32,
     /// The code is the query.
     pub(crate) lossless: bool,
-    /// For [`CodedQuery::reject_from`]: which metric, `base` and `scale` without rounding, and what a distance (of squared
-    /// L2: its root) can be off by.
+}
+
+/// What a distance of codes proves about the distance in f32, for one query. Made by [`Quantiser::rejection`].
+pub(crate) struct Rejection {
     inner_product: bool,
-    exact_base: f64,
+    /// A distance of codes `d` stands for `base + step * d`, of squared L2 for `step^2 * d`.
+    base: f64,
     step: f64,
+    /// What that (of squared L2: its root) can be off by.
     slack: f64,
-    /// The rounding of f32 sums: relative to a squared distance, and absolute.
+    /// The rounding of f32 sums: relative to a squared distance, of an inner product absolute.
     rounding: f64,
 }
 
@@ -71,19 +75,7 @@ impl CodedQuery {
     /// Room for a query's code.
     pub(crate) fn new(dim: usize) -> Self {
         let code = Data::new(dim.min(MAX_DIM).next_multiple_of(super::PADDING));
-        Self {
-            code,
-            base: 0.0,
-            scale: 1.0,
-            noise: 0.0,
-            noise_slope: 0.0,
-            lossless: false,
-            inner_product: false,
-            exact_base: 0.0,
-            step: 1.0,
-            slack: 0.0,
-            rounding: 0.0,
-        }
+        Self { code, base: 0.0, scale: 1.0, noise: 0.0, noise_slope: 0.0, lossless: false }
     }
 
     /// The distance that a distance of codes stands for.
@@ -102,7 +94,9 @@ impl CodedQuery {
     pub(crate) fn margin(&self, distance: f32) -> f32 {
         4.0 * (self.noise + self.noise_slope * distance.max(0.0)).sqrt()
     }
+}
 
+impl Rejection {
     /// The least distance of codes that only vectors have whose distance in f32 is `bound` or more, exceptions aside.
     ///
     /// Let c be a code, x its vector, v what c stands for, |x - v| <= e (the limit of errors). *Squared L2*, step s, with
@@ -111,10 +105,10 @@ impl CodedQuery {
     /// middle of codes, q * v is base and s * r * c, which d tells, and z * (c - m); so the distance is off by at most
     /// |q| * e + |z| * |c - m| (Cauchy and Schwarz), the last factor being at most the limit of reaches.
     #[inline]
-    pub(crate) fn reject_from(&self, bound: f32) -> i32 {
+    pub(crate) fn from(&self, bound: f32) -> i32 {
         let bound = f64::from(bound);
         let least = if self.inner_product {
-            (bound + self.slack + self.rounding - self.exact_base) / self.step
+            (bound + self.slack + self.rounding - self.base) / self.step
         } else {
             (((bound * (1.0 + self.rounding)).sqrt() + self.slack) / self.step).powi(2)
         };
@@ -171,11 +165,11 @@ impl Quantiser {
         let mut code_reaches = Vec::with_capacity(rows);
         for vector in sample.chunks_exact(dim) {
             // SAFETY: a vector of `dim` floats.
-            let blur = unsafe { self.encode(vector.as_ptr().cast(), &mut row) };
-            errors.push(blur.error);
-            code_reaches.push(blur.reach);
+            errors.push(unsafe { self.encode(vector.as_ptr().cast(), &mut row) });
+            let code_reach = self.reach(&row);
+            code_reaches.push(code_reach);
             reaches.push(centre.iter().zip(vector).map(|(c, x)| (c - x) * (c - x)).sum::<f32>());
-            self.spread += blur.reach * blur.reach / rows as f32;
+            self.spread += code_reach * code_reach / rows as f32;
         }
         errors.sort_unstable_by(f32::total_cmp);
         code_reaches.sort_unstable_by(f32::total_cmp);
@@ -203,24 +197,33 @@ impl Quantiser {
         self.limit
     }
 
-    /// Whether a vector's code tells so little of it that the vector is an exception.
+    /// Whether a code, which is `error` from its vector, tells so little of it that the vector is an exception.
     #[inline]
-    pub(crate) fn is_exceptional(&self, blur: Blur) -> bool {
+    pub(crate) fn is_exceptional(&self, error: f32, row: &[u8]) -> bool {
         // Also when something is no number.
-        !(blur.error <= self.limit.error && (!self.inner_product || blur.reach <= self.limit.reach))
+        !(error <= self.limit.error && (!self.inner_product || self.reach(row) <= self.limit.reach))
     }
 
-    /// Writes the code of a vector and returns what it is worth.
+    /// How far a code is from the middle of all codes, in steps.
+    fn reach(&self, row: &[u8]) -> f32 {
+        let middle = self.top / 2.0;
+        let mut squares = [0.0f32; 8];
+        for (i, code) in row[..self.low.len()].iter().enumerate() {
+            squares[i % 8] += (f32::from(*code) - middle).powi(2);
+        }
+        squares.iter().sum::<f32>().sqrt()
+    }
+
+    /// Writes the code of a vector and returns the distance between the two.
     ///
     /// # Safety
     /// `vector` points to `dim` readable floats, at any address.
-    pub(crate) unsafe fn encode(&self, vector: *const u8, row: &mut [u8]) -> Blur {
+    pub(crate) unsafe fn encode(&self, vector: *const u8, row: &mut [u8]) -> f32 {
         assert_eq!(row.len(), self.stride);
         let dim = self.low.len();
         let (codes, padding) = row.split_at_mut(dim);
         let vector = vector.cast::<[u8; 4]>();
-        let (mut error, mut reach) = ([0.0f32; 8], [0.0f32; 8]);
-        let middle = self.top / 2.0;
+        let mut error = [0.0f32; 8];
         for (i, code) in codes.iter_mut().enumerate() {
             // SAFETY: i < dim.
             let x = f32::from_le_bytes(unsafe { vector.add(i).read() });
@@ -228,10 +231,9 @@ impl Quantiser {
             *code = rounded as u8;
             let lost = x - (self.low[i] + self.scale[i] * rounded);
             error[i % 8] += lost * lost;
-            reach[i % 8] += (rounded - middle) * (rounded - middle);
         }
         padding.fill(0);
-        Blur { error: error.iter().sum::<f32>().sqrt(), reach: reach.iter().sum::<f32>().sqrt() }
+        error.iter().sum::<f32>().sqrt()
     }
 
     /// Makes a query ready.
@@ -241,14 +243,10 @@ impl Quantiser {
             return self.prepare_dot(query, out);
         }
         // SAFETY: a query has `dim` floats.
-        let error = unsafe { self.encode(query.as_ptr().cast(), code) }.error;
+        let error = unsafe { self.encode(query.as_ptr().cast(), code) };
         let scale = self.scale.first().map_or(1.0, |s| *s);
         (out.base, out.scale, out.lossless) = (0.0, scale * scale, self.lossless && error == 0.0);
         (out.noise, out.noise_slope) = (0.0, scale * scale);
-        out.inner_product = false;
-        out.step = f64::from(scale);
-        out.slack = f64::from(self.limit.error) + f64::from(error) + self.blurred_by_rounding(error);
-        out.rounding = 2.0 * self.rounding_of_sums();
         if !self.lossless {
             // The square of a code's error is a twelfth of its step's on average; so is the query's. A difference is off
             // by their sum: squares grow by a sixth, with a variance of (1 / 15 - 1 / 36) of the fourth power.
@@ -262,10 +260,35 @@ impl Quantiser {
         }
     }
 
-    /// What f32 arithmetic adds to the distances between vectors and codes that [`Quantiser::encode`] states: each value of
-    /// a code is rounded, and the sum of squares.
-    fn blurred_by_rounding(&self, error: f32) -> f64 {
-        f64::from(self.extent) * 5e-7 + f64::from(self.limit.error + error) * self.rounding_of_sums()
+    /// What distances of codes prove, for a query that [`Quantiser::prepare`] has made ready.
+    pub(crate) fn rejection(&self, query: &[f32], coded: &CodedQuery) -> Rejection {
+        let middle = f64::from(self.top) / 2.0;
+        let step = f64::from(if self.inner_product { coded.scale } else { self.scale.first().map_or(1.0, |s| *s) });
+        let (mut base, mut squares, mut rests) = (1.0f64, 0.0f64, 0.0f64);
+        for (i, (q, code)) in query.iter().zip(coded.code.bytes()).enumerate() {
+            let (q, low, scale) = (f64::from(*q), f64::from(self.low[i]), f64::from(self.scale[i]));
+            // What the code leaves of the query.
+            let rest = if self.inner_product {
+                q * scale - step * f64::from(*code as i8)
+            } else {
+                q - (low + scale * f64::from(*code))
+            };
+            base -= q * low + middle * rest;
+            squares += q * q;
+            rests += rest * rest;
+        }
+        let (length, rest) = (squares.sqrt(), rests.sqrt());
+        let error = f64::from(self.limit.error);
+        let sums = self.rounding_of_sums();
+        // What f32 arithmetic adds to the errors that `encode` states: each value is rounded, and the sum of squares.
+        let error = error + f64::from(self.extent) * 5e-7 + error * sums;
+        let (slack, rounding) = if self.inner_product {
+            let longest = f64::from(self.extent + self.limit.error);
+            (length * error + rest * f64::from(self.limit.reach) * (1.0 + sums), sums * (1.0 + length * longest))
+        } else {
+            (error + rest * (1.0 + sums), 2.0 * sums)
+        };
+        Rejection { inner_product: self.inner_product, base, step, slack, rounding }
     }
 
     /// Largest relative error of a sum of `dim` products in f32, in any order (Higham, Accuracy and Stability of Numerical
@@ -279,30 +302,18 @@ impl Quantiser {
         let largest = query.iter().zip(&self.scale).fold(0.0f32, |most, (q, s)| most.max((q * s).abs()));
         let step = if largest > 0.0 { largest / 127.0 } else { 1.0 };
         let middle = self.top / 2.0;
-        let (mut sum, mut noise) = (0i32, 0.0f32);
-        let (mut base, mut squares, mut rests) = (0.0f64, 0.0f64, 0.0f64);
+        let (mut base, mut sum, mut noise) = (0.0f32, 0i32, 0.0f32);
         code.fill(0);
         for (i, (q, code)) in query.iter().zip(code).enumerate() {
             let scaled = q * self.scale[i];
             let rounded = (scaled / step).round() as i32;
             *code = rounded as i8 as u8;
-            let (q, low, scale) = (f64::from(*q), f64::from(self.low[i]), f64::from(self.scale[i]));
-            base += q * (low + f64::from(middle) * scale);
-            squares += q * q;
-            rests += (q * scale - f64::from(step) * f64::from(rounded)).powi(2);
+            base += q * (self.low[i] + middle * self.scale[i]);
             sum += rounded;
             noise += scaled * scaled;
         }
-        out.exact_base = 1.0 - (base - f64::from(middle) * f64::from(step) * f64::from(sum));
-        out.base = out.exact_base as f32;
+        out.base = 1.0 - (base - middle * step * sum as f32);
         out.scale = step;
-        out.inner_product = true;
-        out.step = f64::from(step);
-        let length = squares.sqrt();
-        out.slack = length * (f64::from(self.limit.error) + self.blurred_by_rounding(0.0))
-            + rests.sqrt() * f64::from(self.limit.reach) * (1.0 + self.rounding_of_sums());
-        let longest = f64::from(self.extent + self.limit.error);
-        out.rounding = self.rounding_of_sums() * (1.0 + length * longest);
         out.lossless = false;
         (out.noise, out.noise_slope) = ((noise + step * step * self.spread) / 12.0, 0.0);
     }

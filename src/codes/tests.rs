@@ -84,15 +84,15 @@ fn the_error_of_a_distance_is_what_was_foretold() {
             for vector in vectors.chunks_exact(dim) {
                 let ruler = Ruler::values(quantiser.stride(), 0);
                 // SAFETY: `dim` floats; codes of one stride.
-                let (blur, d) = unsafe {
-                    let blur = quantiser.encode(vector.as_ptr().cast(), &mut row);
+                let (error, d) = unsafe {
+                    let error = quantiser.encode(vector.as_ptr().cast(), &mut row);
                     let code = coded.code.bytes().as_ptr();
                     let d = if inner_product {
                         scalar::Dot::one(&ruler, code, row.as_ptr())
                     } else {
                         scalar::L2::one(&ruler, code, row.as_ptr())
                     };
-                    (blur, d)
+                    (error, d)
                 };
                 let pairs = query.iter().zip(vector).map(|(a, b)| (f64::from(*a), f64::from(*b)));
                 let exact = if inner_product {
@@ -101,7 +101,7 @@ fn the_error_of_a_distance_is_what_was_foretold() {
                     pairs.map(|(a, b)| (a - b).powi(2)).sum()
                 };
                 let off = (f64::from(coded.distance(d)) - exact).abs();
-                if !quantiser.is_exceptional(blur) {
+                if !quantiser.is_exceptional(error, &row) {
                     let margin = f64::from(coded.margin(exact as f32));
                     beyond += usize::from(off > margin);
                     within += usize::from(off < margin / 4.0);
@@ -154,7 +154,8 @@ fn what_codes_reject_is_too_far() {
                 let mut rows = vec![0; 500 * quantiser.stride()];
                 let encode = |(vector, row): (&[f32], &mut [u8])| {
                     // SAFETY: `dim` floats.
-                    quantiser.is_exceptional(unsafe { quantiser.encode(vector.as_ptr().cast(), row) })
+                    let error = unsafe { quantiser.encode(vector.as_ptr().cast(), row) };
+                    quantiser.is_exceptional(error, row)
                 };
                 let pairs = vectors.chunks_exact(dim).zip(rows.chunks_exact_mut(quantiser.stride()));
                 let exceptional: Vec<bool> = pairs.map(encode).collect();
@@ -163,6 +164,7 @@ fn what_codes_reject_is_too_far() {
                     if !coded.is_usable() {
                         continue;
                     }
+                    let rejection = quantiser.rejection(query, &coded);
                     let measure = |at: usize| {
                         let (q, x) = (query.as_ptr().cast(), vectors[at * dim..].as_ptr().cast());
                         let (code, row) = (coded.code.bytes().as_ptr(), rows[at * quantiser.stride()..].as_ptr());
@@ -180,13 +182,13 @@ fn what_codes_reject_is_too_far() {
                     sorted.sort_unstable_by(f32::total_cmp);
                     for ((distance, of_codes), _) in measured.iter().zip(&exceptional).filter(|(_, e)| !**e) {
                         assert!(
-                            *of_codes < coded.reject_from(distance.next_up()),
+                            *of_codes < rejection.from(distance.next_up()),
                             "kind {kind}, dim {dim}, inner product {inner_product}: {distance} rejected by {of_codes}"
                         );
                         compared += 1;
                         if kind == 0 && *distance > sorted[50] {
                             far += 1;
-                            rejected += usize::from(*of_codes >= coded.reject_from(sorted[50]));
+                            rejected += usize::from(*of_codes >= rejection.from(sorted[50]));
                         }
                     }
                 }
@@ -205,7 +207,7 @@ fn bytes_are_their_own_codes() {
     assert!(quantiser.is_lossless());
     let (mut row, mut coded) = (vec![0; 128], CodedQuery::new(128));
     // SAFETY: 128 floats.
-    assert_eq!(unsafe { quantiser.encode(vectors.as_ptr().cast(), &mut row) }.error, 0.0);
+    assert_eq!(unsafe { quantiser.encode(vectors.as_ptr().cast(), &mut row) }, 0.0);
     assert!(row.iter().zip(&vectors).all(|(code, x)| f32::from(*code) == *x));
     quantiser.prepare(&vectors[..128], &mut coded);
     assert!(coded.lossless && coded.distance(7) == 7.0);
@@ -232,8 +234,8 @@ fn wild_values_are_exceptions() {
         assert!(wild.limit().error < 4.0 * tame.limit().error);
         let mut row = vec![0; 32];
         // SAFETY: 32 floats each.
-        let blurs = vectors.chunks_exact(32).map(|v| unsafe { wild.encode(v.as_ptr().cast(), &mut row) });
-        let exceptions: Vec<bool> = blurs.map(|blur| wild.is_exceptional(blur)).collect();
+        let is_exception = |v: &[f32]| wild.is_exceptional(unsafe { wild.encode(v.as_ptr().cast(), &mut row) }, &row);
+        let exceptions: Vec<bool> = vectors.chunks_exact(32).map(is_exception).collect();
         assert!(exceptions[2] && exceptions[9]);
         assert!(exceptions.iter().filter(|e| **e).count() < 20);
     }

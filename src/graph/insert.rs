@@ -9,8 +9,8 @@ use std::marker::PhantomData;
 use crate::distance::kernel::Kernel;
 use crate::error::{cancelled, Result};
 use crate::graph::Graph;
-use crate::search::beam::search_ground;
 use crate::search::descend::start_of;
+use crate::search::guided;
 use crate::search::heap::Near;
 use crate::search::layer::search_layer;
 use crate::search::scratch::Work;
@@ -95,22 +95,12 @@ impl<K: Kernel<Distance = f32>, C: Kernel<Distance = i32>> Candidates<K> for Gui
         }
         let Self(on_codes, code, walk, _) = self;
         walk.reserve(on_codes, start)?;
+        let start = Near { distance: on_codes.distance::<C>(*code, start), slot: start };
+        guided::ground::<C>(on_codes, *code, start, ef, None, walk)?;
         let Work { hop, found, .. } = work;
-        hop.reserve(ef);
-        let mut count = 0;
-        let mut take = |slot| {
-            hop.slots[count] = slot;
-            count += 1;
-        };
-        if walk.deletions {
-            search_layer::<C>(on_codes, *code, start, level, ef, None, walk)?;
-            walk.found.items().iter().for_each(|near| take(near.slot));
-        } else {
-            let start = Near { distance: on_codes.distance::<C>(*code, start), slot: start };
-            search_ground::<C>(on_codes, *code, start, ef, walk)?;
-            walk.pool.iter::<i32>().filter_map(|(id, _)| view.slot(id)).for_each(take);
-        }
-        let count = hop.measure::<K>(view, query, count);
+        hop.reserve(walk.near.len());
+        hop.slots.iter_mut().zip(&walk.near).for_each(|(slot, near)| *slot = near.slot);
+        let count = hop.measure::<K>(view, query, walk.near.len());
         found.clear();
         for at in 0..count {
             found.push(Near { distance: hop.distances[at], slot: hop.slots[at] });

@@ -152,7 +152,9 @@ impl Index {
             let plain = !work.deletions && ask.accept.is_none() && !view.has_before();
             if exactness == Exactness::Certified && plain && coded.is_usable() {
                 let (on_codes, query) = (&view.on_codes(codes), view.query(vector.bytes()));
-                let of = Coded { view: &view, on_codes, codes, query, coded };
+                let code = on_codes.query(coded.code.bytes());
+                let rejection = codes.quantiser().rejection(vector.floats(), coded);
+                let of = Coded { view: &view, query, on_codes, code, codes, rejection };
                 return self.code_engine.certified(&of, entry, ask, work, &mut walk.hop);
             }
         }

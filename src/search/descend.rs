@@ -1,9 +1,10 @@
 //! The greedy descent through the upper levels (Malkov and Yashunin 2018, algorithm 2 with ef 1).
 
 use crate::distance::kernel::Kernel;
+use crate::error::Result;
 use crate::search::heap::Near;
 use crate::search::hop::Hop;
-use crate::search::scratch::Steps;
+use crate::search::scratch::{Steps, Work};
 use crate::store::view::{Query, View};
 use crate::store::Slot;
 
@@ -40,6 +41,23 @@ pub(crate) fn descend<K: Kernel>(
         }
     }
     best
+}
+
+/// Where a query begins on the ground, with room made in `work`; None: nothing can be found. An entry point that is younger
+/// than the view is not seen by it.
+#[inline(always)]
+pub(crate) fn to_ground<K: Kernel>(
+    view: &View<'_>,
+    query: Query<'_>,
+    entry: Option<(Slot, usize)>,
+    work: &mut Work<K::Distance>,
+) -> Result<Option<Near<K::Distance>>> {
+    let Some((slot, level)) = entry.and_then(|(slot, level)| Some((view.slot(slot.id())?, level))) else {
+        return Ok(None);
+    };
+    work.reserve(view, slot)?;
+    let start = Near { distance: view.distance::<K>(query, slot), slot };
+    Ok(Some(descend::<K>(view, query, start, level, 1, &mut work.hop, &mut work.steps)))
 }
 
 /// The entry point as a candidate, and where a descent from it to the level above `level` ends.

@@ -5,7 +5,7 @@ use crate::codes::Codes;
 use crate::distance::kernel::Kernel;
 use crate::error::Result;
 use crate::search::beam::search_ground;
-use crate::search::descend::descend;
+use crate::search::descend::to_ground;
 use crate::search::filter::Accept;
 use crate::search::heap::Near;
 use crate::search::layer::search_layer;
@@ -24,13 +24,21 @@ pub(crate) fn walk<K: Kernel>(
     work: &mut Work<K::Distance>,
 ) -> Result<()> {
     work.near.clear();
-    let Some((slot, level)) = entry.and_then(|(slot, level)| Some((view.slot(slot.id())?, level))) else {
-        return Ok(());
-    };
-    work.reserve(view, slot)?;
-    let start = Near { distance: view.distance::<K>(query, slot), slot };
-    let start = descend::<K>(view, query, start, level, 1, &mut work.hop, &mut work.steps);
-    let ef = ef.min(view.count());
+    let Some(start) = to_ground::<K>(view, query, entry, work)? else { return Ok(()) };
+    ground::<K>(view, query, start, ef.min(view.count()), accept, work)
+}
+
+/// Leaves the `ef` nearest records that can be reached from `start` in `work.near`, nearest first.
+#[inline(always)]
+pub(crate) fn ground<K: Kernel>(
+    view: &View<'_>,
+    query: Query<'_>,
+    start: Near<K::Distance>,
+    ef: usize,
+    accept: Option<&Accept<'_>>,
+    work: &mut Work<K::Distance>,
+) -> Result<()> {
+    work.near.clear();
     if work.deletions || accept.is_some() {
         search_layer::<K>(view, query, start.slot, 0, ef, accept, work)?;
         let Work { found, near, .. } = work;

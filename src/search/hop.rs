@@ -39,13 +39,6 @@ impl<D: Distance> Hop<D> {
         links: Links<'_>,
         visited: &mut Visited,
     ) -> usize {
-        let count = self.unseen(view, links, visited);
-        self.measure::<K>(view, query, count)
-    }
-
-    /// Fills the buffer with the unseen neighbours in `links`, in their order. A fence is due before they are measured.
-    #[inline(always)]
-    pub(crate) fn unseen(&mut self, view: &View<'_>, links: Links<'_>, visited: &mut Visited) -> usize {
         let mut count = 0;
         for id in links.raw() {
             if let Some(slot) = view.slot(id) {
@@ -54,7 +47,7 @@ impl<D: Distance> Hop<D> {
                 count += usize::from(visited.insert(slot));
             }
         }
-        count
+        self.measure::<K>(view, query, count)
     }
 
     /// Fills the buffers with all neighbours in `links` and their distances.

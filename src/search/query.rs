@@ -3,7 +3,7 @@
 use crate::distance::kernel::{Distance, Kernel};
 use crate::error::{cancelled, Result};
 use crate::search::beam::search_ground;
-use crate::search::descend::descend;
+use crate::search::descend::to_ground;
 use crate::search::filter::Accept;
 use crate::search::heap::Near;
 use crate::search::layer::{keep_nearest, search_layer};
@@ -47,13 +47,7 @@ pub(crate) fn query<K: Kernel>(
 ) -> Result<()> {
     work.results.clear();
     work.steps = Default::default();
-    // An entry point that is younger than the view is not seen by it; without one there is nothing to be found.
-    let Some((slot, level)) = entry.and_then(|(slot, level)| Some((view.slot(slot.id())?, level))) else {
-        return Ok(());
-    };
-    work.reserve(view, slot)?;
-    let start = Near { distance: view.distance::<K>(query, slot), slot };
-    let start = descend::<K>(view, query, start, level, 1, &mut work.hop, &mut work.steps);
+    let Some(start) = to_ground::<K>(view, query, entry, work)? else { return Ok(()) };
     if view.is_cancelled::<K>() {
         return Err(cancelled());
     }

@@ -61,7 +61,7 @@ impl<'a> View<'a> {
 
     /// Whether codes are the vectors of all records of this session.
     pub(crate) fn codes_are_lossless(&self, codes: &Codes) -> bool {
-        codes.quantiser().is_lossless() && codes.exceptional() == 0 && self.before.is_none()
+        codes.quantiser().is_lossless() && codes.exceptional() == 0 && !self.has_before()
     }
 
     /// Whether a record is seen as it was before a rewrite.
