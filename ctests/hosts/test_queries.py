@@ -226,6 +226,7 @@ def numbering_of(h):
     x = data.exact(rng, 120, 6, 'l2')
     index = h.Index('l2', 6)
     index.init_index(200)
+    index.set_num_threads(1)  # two threads add more than eight rows in no fixed order, and get_ids_list shows the order
     index.add_items(x[0])  # one vector, number 0
     index.add_items(x[1:4])
     index.add_items(x[4], 77)
