@@ -1,7 +1,8 @@
-//! AVX2. Rows are multiples of 32 bytes.
+//! AVX2. Rows are multiples of 32 bytes, those of sketches, too.
 
 use std::arch::x86_64::*;
 
+use super::sketch::{BLOCK, LEVELS};
 use crate::distance::kernel::{Kernel, Ruler};
 
 /// Squared L2 of unsigned bytes.
@@ -114,3 +115,106 @@ macro_rules! kernel {
 
 kernel!(L2);
 kernel!(Dot);
+
+/// [`L2`] of sketches.
+#[derive(Clone, Copy)]
+pub(crate) struct SketchL2;
+
+/// [`Dot`] of sketches.
+#[derive(Clone, Copy)]
+pub(crate) struct SketchDot;
+
+impl SketchL2 {
+    /// # Safety
+    /// The CPU has AVX2. Both are below 128, so that two squares fit 16 bits.
+    #[inline(always)]
+    unsafe fn add(acc: __m256i, q: __m256i, r: __m256i) -> __m256i {
+        // SAFETY: the caller's promise.
+        unsafe {
+            let d = _mm256_or_si256(_mm256_subs_epu8(q, r), _mm256_subs_epu8(r, q));
+            _mm256_add_epi32(acc, _mm256_madd_epi16(_mm256_maddubs_epi16(d, d), _mm256_set1_epi16(1)))
+        }
+    }
+
+    /// # Safety
+    /// The CPU has AVX2.
+    #[inline(always)]
+    unsafe fn end(sums: __m128i) -> __m128i {
+        sums
+    }
+}
+
+impl SketchDot {
+    /// # Safety
+    /// The CPU has AVX2.
+    #[inline(always)]
+    unsafe fn add(acc: __m256i, q: __m256i, r: __m256i) -> __m256i {
+        // SAFETY: the caller's promise. Two products are at most 2 * 127 * 127: they do not saturate.
+        unsafe { _mm256_add_epi32(acc, _mm256_madd_epi16(_mm256_maddubs_epi16(r, q), _mm256_set1_epi16(1))) }
+    }
+
+    /// # Safety
+    /// The CPU has AVX2.
+    #[inline(always)]
+    unsafe fn end(sums: __m128i) -> __m128i {
+        // SAFETY: the caller's promise.
+        unsafe { Dot::end(sums) }
+    }
+}
+
+macro_rules! sketch {
+    ($kernel:ident) => {
+        impl $kernel {
+            /// # Safety
+            /// The CPU has AVX2; a block is readable at `row`, its values at `q`.
+            #[inline(always)]
+            unsafe fn step(acc: __m256i, levels: __m256i, q: [__m256i; 2], row: *const u8) -> __m256i {
+                // SAFETY: the caller's promise.
+                unsafe {
+                    let (both, half) = (_mm256_loadu_si256(row.cast()), _mm256_set1_epi8(15));
+                    let (low, high) =
+                        (_mm256_and_si256(both, half), _mm256_and_si256(_mm256_srli_epi16::<4>(both), half));
+                    let acc = Self::add(acc, q[0], _mm256_shuffle_epi8(levels, low));
+                    Self::add(acc, q[1], _mm256_shuffle_epi8(levels, high))
+                }
+            }
+        }
+
+        impl Kernel for $kernel {
+            type Distance = i32;
+            const FOUR_AT_ONCE: bool = true;
+
+            #[inline(always)]
+            unsafe fn one(ruler: &Ruler<'_>, q: *const u8, row: *const u8) -> i32 {
+                // SAFETY: the caller's promise.
+                unsafe { Self::four(ruler, q, [row; 4])[0] }
+            }
+
+            #[inline(always)]
+            unsafe fn four(ruler: &Ruler<'_>, q: *const u8, rows: [*const u8; 4]) -> [i32; 4] {
+                // SAFETY: the caller's promise: `dim` bytes, whole blocks, are readable in each row, levels and twice as
+                // many values at `q`.
+                unsafe {
+                    let [r0, r1, r2, r3] = rows;
+                    let [mut a0, mut a1, mut a2, mut a3] = [_mm256_setzero_si256(); 4];
+                    let levels = _mm256_loadu_si256(q.cast());
+                    let mut q = q.add(LEVELS);
+                    let mut i = 0;
+                    while i < ruler.dim() {
+                        let x = [_mm256_loadu_si256(q.cast()), _mm256_loadu_si256(q.add(BLOCK).cast())];
+                        a0 = Self::step(a0, levels, x, r0.add(i));
+                        a1 = Self::step(a1, levels, x, r1.add(i));
+                        a2 = Self::step(a2, levels, x, r2.add(i));
+                        a3 = Self::step(a3, levels, x, r3.add(i));
+                        i += BLOCK;
+                        q = q.add(2 * BLOCK);
+                    }
+                    std::mem::transmute::<__m128i, [i32; 4]>(Self::end(sums(a0, a1, a2, a3)))
+                }
+            }
+        }
+    };
+}
+
+sketch!(SketchL2);
+sketch!(SketchDot);

@@ -1,8 +1,8 @@
 //! Codes: a byte for each float of a record, in an array beside the records, so that a search touches a quarter of the
 //! memory. Derived from the records, never the only copy of anything, in no file.
 //!
-//! [`quantiser`] turns floats into codes and says what a distance of codes is worth; the kernels, one file per
-//! instruction set, measure between codes in integers, all with the same results.
+//! [`quantiser`] turns floats into codes and says what a distance of codes is worth, [`sketch`] turns codes into those of
+//! half a byte; the kernels, one file per instruction set, measure between codes in integers, all with the same results.
 //!
 //! # Life
 //! An index without custom distances trains codes when it has [`FIRST`] records and encodes all of them while no writer
@@ -18,6 +18,7 @@ pub(crate) mod avx512;
 pub(crate) mod neon;
 pub(crate) mod quantiser;
 pub(crate) mod scalar;
+pub(crate) mod sketch;
 #[cfg(test)]
 mod tests;
 
@@ -25,7 +26,8 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use crate::error::Result;
 use crate::store::arena::Arena;
-use quantiser::Quantiser;
+use quantiser::{CodedQuery, Quantiser};
+use sketch::Sketch;
 
 /// Records an index has when it gets codes: below, its vectors are in the cache anyway.
 pub(crate) const FIRST: usize = 1000;
@@ -40,6 +42,7 @@ const EXCEPTIONAL: usize = 64;
 pub(crate) struct Codes {
     quantiser: Quantiser,
     rows: Arena,
+    sketch: Option<(Sketch, Arena)>,
     /// A bit for each record: [`Quantiser::is_exceptional`].
     exceptions: Arena,
     exceptional: AtomicUsize,
@@ -51,14 +54,26 @@ pub(crate) struct Codes {
 
 impl Codes {
     /// A generation without rows, in an address range for `most` records, `least` at least.
-    pub(crate) fn new(quantiser: Quantiser, trained: usize, most: usize, least: usize) -> Result<Self> {
+    pub(crate) fn new(
+        quantiser: Quantiser,
+        sketch: Option<Sketch>,
+        trained: usize,
+        most: usize,
+        least: usize,
+    ) -> Result<Self> {
         let stride = quantiser.stride();
         let rows = Arena::reserve_up_to(most * stride, least * stride)?;
+        // Without addresses for sketches, walks are on codes.
+        let sketch = sketch.and_then(|sketch| {
+            let rows = Arena::reserve_up_to(most * sketch.stride(), least * sketch.stride()).ok()?;
+            Some((sketch, rows))
+        });
         let bits = |records: usize| records.div_ceil(64) * 8;
         let exceptions = Arena::reserve_up_to(bits(most), bits(least))?;
         Ok(Self {
             quantiser,
             rows,
+            sketch,
             exceptions,
             exceptional: AtomicUsize::new(0),
             expected: AtomicUsize::new(0),
@@ -69,6 +84,9 @@ impl Codes {
     /// Commits memory for `records` rows. Calls must not overlap.
     pub(crate) fn make_room(&self, records: usize) -> Result<()> {
         self.rows.commit(records * self.stride())?;
+        if let Some((sketch, rows)) = &self.sketch {
+            rows.commit(records * sketch.stride())?;
+        }
         self.exceptions.commit(records.div_ceil(64) * 8)
     }
 
@@ -88,9 +106,24 @@ impl Codes {
         self.rows.base()
     }
 
+    /// The first sketch and the bytes from one to the next, if there are sketches.
+    #[inline(always)]
+    pub(crate) fn sketches(&self) -> Option<(*const u8, usize)> {
+        self.sketch.as_ref().map(|(sketch, rows)| (rows.base().cast_const(), sketch.stride()))
+    }
+
+    /// Makes a query ready.
+    pub(crate) fn prepare(&self, query: &[f32], out: &mut CodedQuery) {
+        self.quantiser.prepare(query, out);
+        if let Some((sketch, _)) = &self.sketch {
+            sketch.prepare(query.len(), out);
+        }
+    }
+
     /// Bytes committed.
     pub(crate) fn memory(&self) -> usize {
-        self.rows.committed() + self.exceptions.committed()
+        let sketches = self.sketch.as_ref().map_or(0, |(_, rows)| rows.committed());
+        self.rows.committed() + sketches + self.exceptions.committed()
     }
 
     /// Writes the code of record `id`, which has room and which nobody can find yet, or whose readers are excluded.
@@ -100,16 +133,28 @@ impl Codes {
         let exceptional = unsafe {
             let row = std::slice::from_raw_parts_mut(self.rows.base().add(id * self.stride()), self.stride());
             let error = self.quantiser.encode(vector, row);
+            if let Some((sketch, rows)) = &self.sketch {
+                assert!((id + 1) * sketch.stride() <= rows.committed(), "a sketch without room");
+                let start = rows.base().add(id * sketch.stride());
+                sketch.write(&row[..self.quantiser.dim()], std::slice::from_raw_parts_mut(start, sketch.stride()));
+            }
             self.quantiser.is_exceptional(error, row)
         };
         self.mark(id, exceptional);
     }
 
-    /// Copies the code of record `id` to the start of `out`. The caller excludes writers of the row.
+    /// Copies the code of record `id` to the start of `out`, its sketch behind it. The caller excludes writers of both.
     pub(crate) fn copy(&self, id: usize, out: &mut [u8]) {
-        assert!((id + 1) * self.stride() <= self.rows.committed() && out.len() >= self.stride());
-        // SAFETY: the row is inside the committed block, and nobody writes it.
-        unsafe { std::ptr::copy_nonoverlapping(self.rows().add(id * self.stride()), out.as_mut_ptr(), self.stride()) };
+        let mut put = |rows: &Arena, stride: usize, at: usize| {
+            assert!((id + 1) * stride <= rows.committed());
+            let to = &mut out[at..at + stride];
+            // SAFETY: the row is inside the committed block, and nobody writes it.
+            unsafe { std::ptr::copy_nonoverlapping(rows.base().add(id * stride), to.as_mut_ptr(), stride) };
+        };
+        put(&self.rows, self.stride(), 0);
+        if let Some((sketch, rows)) = &self.sketch {
+            put(rows, sketch.stride(), self.stride());
+        }
     }
 
     fn word(&self, id: usize) -> &AtomicU64 {

@@ -49,6 +49,8 @@ pub(crate) struct Blur {
 /// A query in codes.
 pub(crate) struct CodedQuery {
     pub(crate) code: Data,
+    /// The same for sketches, where there are some.
+    pub(crate) sketch: Data,
     /// A distance of codes `d` stands for `base + scale * d`.
     pub(crate) base: f32,
     pub(crate) scale: f32,
@@ -75,7 +77,15 @@ impl CodedQuery {
     /// Room for a query's code.
     pub(crate) fn new(dim: usize) -> Self {
         let code = Data::new(dim.min(MAX_DIM).next_multiple_of(super::PADDING));
-        Self { code, base: 0.0, scale: 1.0, noise: 0.0, noise_slope: 0.0, lossless: false }
+        Self {
+            code,
+            sketch: super::sketch::query(dim.min(MAX_DIM)),
+            base: 0.0,
+            scale: 1.0,
+            noise: 0.0,
+            noise_slope: 0.0,
+            lossless: false,
+        }
     }
 
     /// The distance that a distance of codes stands for.
@@ -184,6 +194,16 @@ impl Quantiser {
     #[inline(always)]
     pub(crate) fn stride(&self) -> usize {
         self.stride
+    }
+
+    /// Values of a vector.
+    pub(crate) fn dim(&self) -> usize {
+        self.low.len()
+    }
+
+    /// Whether codes are for inner products.
+    pub(crate) fn is_inner_product(&self) -> bool {
+        self.inner_product
     }
 
     /// Codes are the vectors themselves, exceptions aside.

@@ -67,7 +67,7 @@ impl Index {
         });
     }
 
-    /// One query by codes.
+    /// One query by codes, or by sketches first, if so asked and there are some.
     #[allow(clippy::too_many_arguments, reason = "a query and its buffers")]
     pub(super) fn query_guided(
         &self,
@@ -77,11 +77,18 @@ impl Index {
         ask: Ask<'_>,
         vector: &Data,
         coded: &CodedQuery,
+        sketches: bool,
         (work, walk): (&mut Work, &mut Work<i32>),
     ) -> Result<()> {
         let on_codes = view.on_codes(codes);
-        let ef = widened(ask.ef, coded);
-        self.code_engine.walk(&on_codes, on_codes.query(coded.code.bytes()), entry, ef, ask.accept, walk)?;
+        let code = on_codes.query(coded.code.bytes());
+        if let Some(on_sketches) = view.on_sketches(codes).filter(|_| sketches) {
+            let query = on_sketches.query(coded.sketch.bytes());
+            self.code_engine.walk(true, &on_sketches, query, entry, sketched(ask.ef), ask.accept, walk)?;
+            self.code_engine.rescore(&on_codes, code, walk);
+        } else {
+            self.code_engine.walk(false, &on_codes, code, entry, widened(ask.ef, coded), ask.accept, walk)?;
+        }
         self.finish(view, vector, (codes, coded), &walk.near, ask.k, work);
         Ok(())
     }
@@ -120,7 +127,7 @@ impl Index {
         let view = View::open(self.store(), cell, self.ruler());
         let entry = entry.and_then(|(slot, level)| Some((view.slot(slot.id())?, level)));
         let (Some(codes), Some(entry)) = (view.codes(), entry) else { return Ok(false) };
-        let on_codes = view.on_codes(codes);
+        let (on_codes, on_sketches) = (view.on_codes(codes), view.on_sketches(codes));
         let lossless = view.codes_are_lossless(codes);
         let mut next = 0;
         let mut odd = Vec::new();
@@ -128,9 +135,10 @@ impl Index {
             while next < count {
                 lane.row = next;
                 self.prepare(&queries[next * dim..(next + 1) * dim], &mut lane.vector);
-                codes.quantiser().prepare(lane.vector.floats(), &mut lane.coded);
+                codes.prepare(lane.vector.floats(), &mut lane.coded);
                 lane.coded.lossless &= lossless;
-                lane.ef = widened(ask.ef, &lane.coded).min(view.count());
+                let ef = if on_sketches.is_some() { sketched(ask.ef) } else { widened(ask.ef, &lane.coded) };
+                lane.ef = ef.min(view.count());
                 next += 1;
                 if lane.coded.is_usable() {
                     return true;
@@ -143,7 +151,8 @@ impl Index {
             self.finish(&view, &lane.vector, (codes, &lane.coded), &lane.work.near, ask.k, work);
             put(lane.row, &work.results);
         };
-        let batch = Batch { view: &view, on_codes: &on_codes, entry, k: ask.k };
+        let walk = on_sketches.as_ref().unwrap_or(&on_codes);
+        let batch = Batch { view: &view, walk, codes: on_sketches.as_ref().map(|_| &on_codes), entry, k: ask.k };
         let lanes = &mut lanes[..count.min(LANES)];
         self.code_engine.run(&batch, lanes, &mut begin, &mut end)?;
         // Vectors so long that their codes mean nothing.
@@ -196,4 +205,9 @@ fn widened(ef: usize, coded: &CodedQuery) -> usize {
     } else {
         ef + ef / 32 + 1
     }
+}
+
+/// The same of a walk on sketches.
+fn sketched(ef: usize) -> usize {
+    ef + ef / 8 + 4
 }

@@ -143,11 +143,12 @@ impl Index {
         let entry = self.core.graph().entry();
         let view = View::open(self.store(), cell, self.ruler());
         if let (Some(codes), Some(Lane { coded, work: walk, .. })) = (view.codes(), lanes.first_mut()) {
-            codes.quantiser().prepare(vector.floats(), coded);
+            codes.prepare(vector.floats(), coded);
             coded.lossless &= view.codes_are_lossless(codes);
             if coded.lossless || coded.is_usable() && exactness.may_be_guided() {
                 walk.deletions = work.deletions;
-                return self.query_guided(&view, codes, entry, ask, vector, coded, (work, walk));
+                let sketches = exactness.may_be_guided();
+                return self.query_guided(&view, codes, entry, ask, vector, coded, sketches, (work, walk));
             }
             let plain = !work.deletions && ask.accept.is_none() && !view.has_before();
             if exactness == Exactness::Certified && plain && coded.is_usable() {

@@ -22,6 +22,7 @@ use crate::store::Slot;
 
 type WalkLoop =
     unsafe fn(&View<'_>, Query<'_>, Option<(Slot, usize)>, usize, Option<&Accept<'_>>, &mut Work<i32>) -> Result<()>;
+type RescoreLoop = unsafe fn(&View<'_>, Query<'_>, &mut Work<i32>);
 type RunLoop =
     unsafe fn(&Batch<'_, '_>, &mut [Lane], &mut dyn FnMut(&mut Lane) -> bool, &mut dyn FnMut(&mut Lane)) -> Result<()>;
 type InsertLoop = unsafe fn(&Graph, &View<'_>, Query<'_>, usize, &mut Claim<'_>, &mut Work<i32>) -> Result<()>;
@@ -42,15 +43,18 @@ type MeasureLoop = unsafe fn(&View<'_>, Query<'_>, &[Near<i32>], (&Codes, &Coded
 pub(crate) struct CodeEngine {
     walk: WalkLoop,
     run: RunLoop,
+    walk_sketches: WalkLoop,
+    run_sketches: RunLoop,
+    rescore: RescoreLoop,
     insert: InsertLoop,
     insert_guided: GuidedInsertLoop,
     measure: MeasureLoop,
     certified: CertifiedLoop,
 }
 
-/// Shells for the kernels of codes and of vectors.
+/// Shells for the kernels of codes, of sketches and of vectors.
 macro_rules! shells {
-    ($module:ident, $codes:ty, $vectors:ty $(, $feature:literal)?) => {
+    ($module:ident, $codes:ty, $sketches:ty, $vectors:ty $(, $feature:literal)?) => {
         mod $module {
             use super::*;
 
@@ -73,7 +77,34 @@ macro_rules! shells {
                 begin: &mut dyn FnMut(&mut Lane) -> bool,
                 end: &mut dyn FnMut(&mut Lane),
             ) -> Result<()> {
-                lanes::run::<$codes>(batch, lanes, begin, end)
+                lanes::run::<$codes, $codes>(batch, lanes, begin, end)
+            }
+
+            $(#[target_feature(enable = $feature)])?
+            unsafe fn walk_sketches_shell(
+                view: &View<'_>,
+                query: Query<'_>,
+                entry: Option<(Slot, usize)>,
+                ef: usize,
+                accept: Option<&Accept<'_>>,
+                work: &mut Work<i32>,
+            ) -> Result<()> {
+                guided::walk::<$sketches>(view, query, entry, ef, accept, work)
+            }
+
+            $(#[target_feature(enable = $feature)])?
+            unsafe fn run_sketches_shell(
+                batch: &Batch<'_, '_>,
+                lanes: &mut [Lane],
+                begin: &mut dyn FnMut(&mut Lane) -> bool,
+                end: &mut dyn FnMut(&mut Lane),
+            ) -> Result<()> {
+                lanes::run::<$sketches, $codes>(batch, lanes, begin, end)
+            }
+
+            $(#[target_feature(enable = $feature)])?
+            unsafe fn rescore_shell(on_codes: &View<'_>, code: Query<'_>, work: &mut Work<i32>) {
+                guided::rescore::<$codes>(on_codes, code, work)
             }
 
             $(#[target_feature(enable = $feature)])?
@@ -126,6 +157,9 @@ macro_rules! shells {
             pub(super) const ENGINE: CodeEngine = CodeEngine {
                 walk: walk_shell,
                 run: run_shell,
+                walk_sketches: walk_sketches_shell,
+                run_sketches: run_sketches_shell,
+                rescore: rescore_shell,
                 insert: insert_shell,
                 insert_guided: insert_guided_shell,
                 measure: measure_shell,
@@ -135,16 +169,23 @@ macro_rules! shells {
     };
 }
 
-shells!(scalar_l2, scalar::L2, Scalar<false>);
-shells!(scalar_dot, scalar::Dot, Scalar<true>);
+shells!(scalar_l2, scalar::L2, scalar::SketchL2, Scalar<false>);
+shells!(scalar_dot, scalar::Dot, scalar::SketchDot, Scalar<true>);
 #[cfg(target_arch = "x86_64")]
-shells!(avx2_l2, crate::codes::avx2::L2, crate::distance::avx2::Avx2<false>, "avx2,fma");
+shells!(avx2_l2, crate::codes::avx2::L2, crate::codes::avx2::SketchL2, crate::distance::avx2::Avx2<false>, "avx2,fma");
 #[cfg(target_arch = "x86_64")]
-shells!(avx2_dot, crate::codes::avx2::Dot, crate::distance::avx2::Avx2<true>, "avx2,fma");
+shells!(
+    avx2_dot,
+    crate::codes::avx2::Dot,
+    crate::codes::avx2::SketchDot,
+    crate::distance::avx2::Avx2<true>,
+    "avx2,fma"
+);
 #[cfg(target_arch = "x86_64")]
 shells!(
     vnni_l2,
     crate::codes::avx512::L2,
+    crate::codes::avx512::SketchL2,
     crate::distance::avx512::Avx512<false>,
     "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma"
 );
@@ -152,13 +193,14 @@ shells!(
 shells!(
     vnni_dot,
     crate::codes::avx512::Dot,
+    crate::codes::avx512::SketchDot,
     crate::distance::avx512::Avx512<true>,
     "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma"
 );
 #[cfg(target_arch = "aarch64")]
-shells!(neon_l2, crate::codes::neon::L2, crate::distance::neon::Neon<false>, "neon");
+shells!(neon_l2, crate::codes::neon::L2, crate::codes::neon::SketchL2, crate::distance::neon::Neon<false>, "neon");
 #[cfg(target_arch = "aarch64")]
-shells!(neon_dot, crate::codes::neon::Dot, crate::distance::neon::Neon<true>, "neon");
+shells!(neon_dot, crate::codes::neon::Dot, crate::codes::neon::SketchDot, crate::distance::neon::Neon<true>, "neon");
 
 impl CodeEngine {
     /// The engine for a metric of floats (inner product, or squared L2) on this machine.
@@ -183,10 +225,11 @@ impl CodeEngine {
 
     // SAFETY of the calls below: the shells are of an instruction set that this machine was found to have.
 
-    /// [`guided::walk`].
+    /// [`guided::walk`], on sketches if those are what the view measures.
     #[inline]
     pub(crate) fn walk(
         &self,
+        sketches: bool,
         view: &View<'_>,
         query: Query<'_>,
         entry: Option<(Slot, usize)>,
@@ -195,7 +238,7 @@ impl CodeEngine {
         work: &mut Work<i32>,
     ) -> Result<()> {
         // SAFETY: see above.
-        unsafe { (self.walk)(view, query, entry, ef, accept, work) }
+        unsafe { (if sketches { self.walk_sketches } else { self.walk })(view, query, entry, ef, accept, work) }
     }
 
     /// [`lanes::run`].
@@ -207,7 +250,14 @@ impl CodeEngine {
         end: &mut dyn FnMut(&mut Lane),
     ) -> Result<()> {
         // SAFETY: see above.
-        unsafe { (self.run)(batch, lanes, begin, end) }
+        unsafe { (if batch.codes.is_some() { self.run_sketches } else { self.run })(batch, lanes, begin, end) }
+    }
+
+    /// [`guided::rescore`].
+    #[inline]
+    pub(crate) fn rescore(&self, on_codes: &View<'_>, code: Query<'_>, work: &mut Work<i32>) {
+        // SAFETY: see above.
+        unsafe { (self.rescore)(on_codes, code, work) }
     }
 
     /// [`insert::insert`] between codes: for those that are the vectors, since records are compared with records.

@@ -1,4 +1,5 @@
-//! A query that codes guide: the walk measures codes only, and of what it found the nearest are measured exactly.
+//! A query that codes guide: the walk measures codes or sketches only, what it found on sketches is measured by codes, and
+//! of that the nearest are measured exactly.
 
 use crate::codes::quantiser::CodedQuery;
 use crate::codes::Codes;
@@ -50,6 +51,17 @@ pub(crate) fn ground<K: Kernel>(
         near.extend(pool.iter().filter_map(|(id, distance)| Some(Near { distance, slot: view.slot(id)? })));
     }
     Ok(())
+}
+
+/// Measures by codes what a walk on sketches found, and leaves it in `work.near`, nearest first.
+#[inline(always)]
+pub(crate) fn rescore<K: Kernel<Distance = i32>>(on_codes: &View<'_>, code: Query<'_>, work: &mut Work<i32>) {
+    let Work { hop, near, .. } = work;
+    hop.reserve(near.len());
+    let count = hop.take(near.iter().map(|near| near.slot));
+    hop.measure::<K>(on_codes, code, count);
+    near.iter_mut().zip(&hop.distances).for_each(|(near, distance)| near.distance = *distance);
+    near.sort_unstable_by_key(|near| (near.distance, near.slot.id()));
 }
 
 /// Bytes of a row to ask for ahead; the hardware streams the rest of longer rows.

@@ -75,7 +75,7 @@ impl<D: Distance> Hop<D> {
     }
 
     #[inline(always)]
-    fn take(&mut self, slots: impl Iterator<Item = Slot>) -> usize {
+    pub(crate) fn take(&mut self, slots: impl Iterator<Item = Slot>) -> usize {
         let mut count = 0;
         for (to, slot) in self.slots.iter_mut().zip(slots) {
             *to = slot;

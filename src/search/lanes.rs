@@ -9,10 +9,11 @@ use std::sync::atomic::{fence, Ordering};
 use crate::codes::quantiser::CodedQuery;
 use crate::distance::kernel::Kernel;
 use crate::error::Result;
+use crate::search::guided;
 use crate::search::heap::Near;
 use crate::search::scratch::Work;
 use crate::store::data::Data;
-use crate::store::view::View;
+use crate::store::view::{Query, View};
 use crate::store::{Slot, Store};
 
 /// Lanes of a batch.
@@ -26,8 +27,9 @@ enum Stage {
     UpperCodes(usize),
     Ground,
     GroundCodes,
-    /// What was found is on its way.
+    /// What was found is on its way: the codes of it, after a walk on sketches, or the vectors.
     Found,
+    Scored,
 }
 
 /// One query under way.
@@ -63,23 +65,33 @@ impl Lane {
 
 /// What a batch is about.
 pub(crate) struct Batch<'a, 'v> {
-    /// The session, and the same on codes.
+    /// The session, and the same on what the walk measures.
     pub(crate) view: &'a View<'v>,
-    pub(crate) on_codes: &'a View<'v>,
+    pub(crate) walk: &'a View<'v>,
+    /// The same on codes, if the walk is on sketches.
+    pub(crate) codes: Option<&'a View<'v>>,
     pub(crate) entry: (Slot, usize),
     pub(crate) k: usize,
 }
 
-/// Walks for one query after the other. `begin` puts the next one into a lane, or says that there is none; `end` takes
+impl Batch<'_, '_> {
+    /// What a lane's walk measures from.
+    #[inline(always)]
+    fn query<'q>(&self, coded: &'q CodedQuery) -> Query<'q> {
+        self.walk.query(if self.codes.is_some() { coded.sketch.bytes() } else { coded.code.bytes() })
+    }
+}
+
+/// Walks for one query after the other, by kernel `K`, and scores what a walk on sketches found by kernel `C`. `begin` puts the next one into a lane, or says that there is none; `end` takes
 /// what was found from `near` of its work.
 #[inline(always)]
-pub(crate) fn run<K: Kernel<Distance = i32>>(
+pub(crate) fn run<K: Kernel<Distance = i32>, C: Kernel<Distance = i32>>(
     batch: &Batch<'_, '_>,
     lanes: &mut [Lane],
     begin: &mut dyn FnMut(&mut Lane) -> bool,
     end: &mut dyn FnMut(&mut Lane),
 ) -> Result<()> {
-    let done = take_turns::<K>(batch, lanes, begin, end);
+    let done = take_turns::<K, C>(batch, lanes, begin, end);
     if done.is_err() {
         lanes.iter_mut().for_each(|lane| lane.work.visited.clear());
     }
@@ -87,7 +99,7 @@ pub(crate) fn run<K: Kernel<Distance = i32>>(
 }
 
 #[inline(always)]
-fn take_turns<K: Kernel<Distance = i32>>(
+fn take_turns<K: Kernel<Distance = i32>, C: Kernel<Distance = i32>>(
     batch: &Batch<'_, '_>,
     lanes: &mut [Lane],
     begin: &mut dyn FnMut(&mut Lane) -> bool,
@@ -109,7 +121,8 @@ fn take_turns<K: Kernel<Distance = i32>>(
                 Stage::UpperCodes(level) => upper_codes::<K>(batch, lane, level)?,
                 Stage::Ground => ground(batch, lane),
                 Stage::GroundCodes => ground_codes::<K>(batch, lane),
-                Stage::Found => {
+                Stage::Found if batch.codes.is_some() => score::<C>(batch, lane),
+                Stage::Found | Stage::Scored => {
                     end(lane);
                     if begin(lane) {
                         start::<K>(batch, lane)?;
@@ -127,9 +140,8 @@ fn take_turns<K: Kernel<Distance = i32>>(
 #[inline(always)]
 fn start<K: Kernel<Distance = i32>>(batch: &Batch<'_, '_>, lane: &mut Lane) -> Result<()> {
     let (slot, level) = batch.entry;
-    lane.work.reserve(batch.on_codes, slot)?;
-    let query = batch.on_codes.query(lane.coded.code.bytes());
-    lane.nearest = Near { distance: batch.on_codes.distance::<K>(query, slot), slot };
+    lane.work.reserve(batch.walk, slot)?;
+    lane.nearest = Near { distance: batch.walk.distance::<K>(batch.query(&lane.coded), slot), slot };
     reach(batch, lane, level)
 }
 
@@ -151,7 +163,7 @@ fn reach(batch: &Batch<'_, '_>, lane: &mut Lane, level: usize) -> Result<()> {
 
 #[inline(always)]
 fn upper(batch: &Batch<'_, '_>, lane: &mut Lane, level: usize) -> Result<()> {
-    let view = batch.on_codes;
+    let view = batch.walk;
     let Some(links) = view.store().links(lane.nearest.slot, level) else { return reach(batch, lane, level - 1) };
     let mut count = 0;
     for id in links.raw() {
@@ -170,8 +182,7 @@ fn upper(batch: &Batch<'_, '_>, lane: &mut Lane, level: usize) -> Result<()> {
 #[inline(always)]
 fn upper_codes<K: Kernel<Distance = i32>>(batch: &Batch<'_, '_>, lane: &mut Lane, level: usize) -> Result<()> {
     let hop = &mut lane.work.hop;
-    let query = batch.on_codes.query(lane.coded.code.bytes());
-    batch.on_codes.distances::<K>(query, &hop.slots[..lane.waiting], &mut hop.distances[..lane.waiting]);
+    batch.walk.distances::<K>(batch.query(&lane.coded), &hop.slots[..lane.waiting], &mut hop.distances[..lane.waiting]);
     let before = lane.nearest.slot;
     for at in 0..lane.waiting {
         if hop.distances[at] < lane.nearest.distance {
@@ -187,7 +198,7 @@ fn upper_codes<K: Kernel<Distance = i32>>(batch: &Batch<'_, '_>, lane: &mut Lane
 
 #[inline(always)]
 fn ground(batch: &Batch<'_, '_>, lane: &mut Lane) {
-    let view = batch.on_codes;
+    let view = batch.walk;
     let Work { visited, hop, pool, .. } = &mut lane.work;
     let Some(slot) = pool.next().and_then(|id| view.slot(id)) else { return found(batch, lane) };
     // Likely the next to be expanded: its links can travel while this one's are worked on.
@@ -212,8 +223,8 @@ fn ground(batch: &Batch<'_, '_>, lane: &mut Lane) {
 
 #[inline(always)]
 fn ground_codes<K: Kernel<Distance = i32>>(batch: &Batch<'_, '_>, lane: &mut Lane) {
-    let view = batch.on_codes;
-    let query = view.query(lane.coded.code.bytes());
+    let view = batch.walk;
+    let query = batch.query(&lane.coded);
     let Work { hop, pool, .. } = &mut lane.work;
     view.distances::<K>(query, &hop.slots[..lane.waiting], &mut hop.distances[..lane.waiting]);
     for at in 0..lane.waiting {
@@ -232,11 +243,31 @@ fn found(batch: &Batch<'_, '_>, lane: &mut Lane) {
     visited.clear();
     near.clear();
     near.extend(pool.iter().filter_map(|(id, distance)| Some(Near { distance, slot: batch.view.slot(id)? })));
+    if let Some(codes) = batch.codes {
+        near.iter().for_each(|near| codes.prefetch(near.slot, codes.row_bytes()));
+    } else {
+        fetch(batch, &lane.work.near, lane.coded.lossless);
+    }
+    lane.stage = Stage::Found;
+}
+
+/// Measures by codes what was found on sketches.
+#[inline(always)]
+fn score<C: Kernel<Distance = i32>>(batch: &Batch<'_, '_>, lane: &mut Lane) {
+    if let Some(codes) = batch.codes {
+        guided::rescore::<C>(codes, codes.query(lane.coded.code.bytes()), &mut lane.work);
+    }
+    fetch(batch, &lane.work.near, lane.coded.lossless);
+    lane.stage = Stage::Scored;
+}
+
+/// Asks for the labels of the nearest, and for their vectors unless codes are the vectors.
+#[inline(always)]
+fn fetch(batch: &Batch<'_, '_>, near: &[Near<i32>], lossless: bool) {
     for near in near.iter().take(batch.k) {
-        if !lane.coded.lossless {
+        if !lossless {
             batch.view.prefetch(near.slot, batch.view.row_bytes().min(1024));
         }
         batch.view.prefetch_label(near.slot);
     }
-    lane.stage = Stage::Found;
 }

@@ -5,6 +5,7 @@ use std::sync::atomic::Ordering;
 
 use super::{Slot, Store};
 use crate::codes::quantiser::{Quantiser, SAMPLE};
+use crate::codes::sketch::Sketch;
 use crate::codes::Codes;
 use crate::error::Result;
 
@@ -25,7 +26,8 @@ impl Store {
     /// Trains codes on the records there are and encodes all of them, `encode` doing the pieces of work it is given
     /// in any order. Vectors that no codes fit leave the store without. No writer may run; sessions may.
     pub(crate) fn renew_codes(&self, inner_product: bool, encode: impl FnOnce(&(dyn Fn(Slot) + Sync))) -> Result<()> {
-        let codes = match Quantiser::train(&self.ends(), &self.sample(), inner_product) {
+        let sample = self.sample();
+        let codes = match Quantiser::train(&self.ends(), &sample, inner_product) {
             None => {
                 self.code_bytes.store(0, Ordering::Relaxed);
                 ptr::null_mut()
@@ -33,7 +35,8 @@ impl Store {
             Some(quantiser) => {
                 let (count, room) = (self.count(), self.room.load(Ordering::Relaxed));
                 let most = (self.records.capacity() - self.layout.base) / self.layout.stride;
-                let codes = Codes::new(quantiser, count, most.min(crate::params::MAX_RECORDS).max(room), room)?;
+                let sketch = Sketch::train(&quantiser, &sample);
+                let codes = Codes::new(quantiser, sketch, count, most.min(crate::params::MAX_RECORDS).max(room), room)?;
                 codes.make_room(room)?;
                 encode(&|slot| codes.write(slot.index(), self.vector_ptr(slot)));
                 codes.settle();

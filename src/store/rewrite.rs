@@ -16,7 +16,7 @@ use std::sync::{Arc, Mutex};
 
 use super::data::Data;
 use super::{Slot, Store};
-use crate::codes::PADDING;
+use crate::codes::{sketch, PADDING};
 use crate::sync::{heavy_fence, light_fence, lock, Backoff};
 
 /// A record as it was before the rewrite that is under way.
@@ -25,7 +25,7 @@ pub(crate) struct Before {
     pub(super) label: u64,
     pub(super) deleted: bool,
     pub(super) vector: Data,
-    /// The vector's code, where there are codes.
+    /// The vector's code, where there are codes, and its sketch behind it.
     pub(super) code: Data,
 }
 
@@ -53,7 +53,8 @@ unsafe impl Sync for Rewrites {}
 impl Rewrites {
     pub(super) fn new(bytes: usize) -> Self {
         let before = || {
-            let (vector, code) = (Data::new(bytes), Data::new((bytes / 4).next_multiple_of(PADDING)));
+            let code_bytes = (bytes / 4).next_multiple_of(PADDING) + sketch::stride(bytes / 4);
+            let (vector, code) = (Data::new(bytes), Data::new(code_bytes));
             UnsafeCell::new(Before { id: u32::MAX, label: 0, deleted: false, vector, code })
         };
         Self {

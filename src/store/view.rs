@@ -72,18 +72,30 @@ impl<'a> View<'a> {
     /// The same session with the codes in the place of the vectors.
     #[inline]
     pub(crate) fn on_codes(&self, codes: &'a Codes) -> View<'_> {
+        self.on(codes.rows(), codes.stride(), 0)
+    }
+
+    /// The same with sketches, if there are some.
+    #[inline]
+    pub(crate) fn on_sketches(&self, codes: &'a Codes) -> Option<View<'_>> {
+        codes.sketches().map(|(rows, stride)| self.on(rows, stride, codes.stride()))
+    }
+
+    /// The same session with rows of `stride` bytes, which for a record as it was are `at` bytes into its code.
+    #[inline]
+    fn on(&self, rows: *const u8, stride: usize, at: usize) -> View<'_> {
         View {
             store: self.store,
             cell: None,
             before: self.before,
             moved: self.moved,
             count: self.count,
-            ruler: Ruler::values(codes.stride(), i32::MAX.into()),
+            ruler: Ruler::values(stride, i32::MAX.into()),
             codes: None,
-            rows: codes.rows(),
-            stride: codes.stride(),
-            row_bytes: codes.stride(),
-            moved_row: self.before.map_or(std::ptr::null(), |b| b.code.bytes().as_ptr()),
+            rows,
+            stride,
+            row_bytes: stride,
+            moved_row: self.before.map_or(std::ptr::null(), |b| b.code.bytes()[at..].as_ptr()),
         }
     }
 
