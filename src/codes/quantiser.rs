@@ -201,9 +201,21 @@ impl Quantiser {
         self.low.len()
     }
 
-    /// Whether codes are for inner products.
-    pub(crate) fn is_inner_product(&self) -> bool {
-        self.inner_product
+    /// What the square of an error of value `x` in dimension `i` weighs. Of an inner product the error is multiplied by the
+    /// query's value, which is `x` or about it when the query is near; but [`super::sketch`] sees to it that the products
+    /// cancel each other in the direction of the vector, so that less than the square of `x` is right.
+    pub(crate) fn weight(&self, i: usize, x: f32) -> f64 {
+        if self.inner_product {
+            f64::from((self.scale[i] * x).abs()).powf(1.5)
+        } else {
+            1.0
+        }
+    }
+
+    /// For inner products: what a step of each dimension is worth, and its value of code 0 in such steps.
+    pub(crate) fn steps_of_products(&self) -> Option<Vec<(f32, f32)>> {
+        let zero = |(scale, low): (&f32, &f32)| (*scale, if *scale > 0.0 { low / scale } else { 0.0 });
+        self.inner_product.then(|| self.scale.iter().zip(&self.low).map(zero).collect())
     }
 
     /// Codes are the vectors themselves, exceptions aside.

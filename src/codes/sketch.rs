@@ -16,17 +16,29 @@ pub(crate) const BLOCK: usize = 32;
 pub(crate) const LEVELS: usize = 32;
 /// Codes of so many bytes are in the cache with one line, as their sketches would be.
 const SHORT: usize = 64;
-/// Largest share of the values' variance that sketches may lose. Beyond, they would mislead.
-const MAX_LOSS: f64 = 0.03;
+/// A trial on the sample: how many of its vectors look for how many nearest among how many others by their sketches, and
+/// the share that has to be among half as many more.
+const TRIALS: usize = 24;
+const NEAREST: usize = 10;
+const OTHERS: usize = 1024;
+const LEAST_FOUND: f64 = 0.9;
 const ROUNDS: usize = 50;
+/// Errors are at right angles to a vector if their product is below this share of its square.
+const STRAIGHT: f32 = 5e-4;
 
 /// How codes become sketches.
 pub(crate) struct Sketch {
-    inner_product: bool,
     stride: usize,
     levels: [u8; 16],
     /// The level nearest to each code.
     nearest: [u8; 256],
+    /// For inner products: what a step of a dimension's code is worth, and its value of code 0 in such steps.
+    steps: Option<Vec<(f32, f32)>>,
+}
+
+/// Where a row has a value: the byte, and the bits in it from the lowest on.
+fn place(i: usize) -> (usize, u32) {
+    (i / VALUES * BLOCK + i % BLOCK, if i % VALUES < BLOCK { 0 } else { 4 })
 }
 
 /// Bytes of a row for vectors of `dim` values.
@@ -47,29 +59,83 @@ impl Sketch {
         }
         let dim = quantiser.dim();
         let mut row = vec![0; quantiser.stride()];
-        let mut histogram = [0.0f64; 256];
-        let mut sums = vec![(0.0f64, 0.0f64); dim];
+        let mut weights = [0.0f64; 256];
         for vector in sample.chunks_exact(dim) {
             // SAFETY: a vector of `dim` floats.
             unsafe { quantiser.encode(vector.as_ptr().cast(), &mut row) };
-            for (code, (sum, squares)) in row.iter().zip(&mut sums) {
-                histogram[usize::from(*code)] += 1.0;
-                *sum += f64::from(*code);
-                *squares += f64::from(*code) * f64::from(*code);
+            for (i, code) in row[..dim].iter().enumerate() {
+                weights[usize::from(*code)] += quantiser.weight(i, vector[i]);
             }
         }
-        let rows = (sample.len() / dim) as f64;
-        let variance: f64 = sums.iter().map(|(sum, squares)| squares - sum * sum / rows).sum();
-        let means = least_squares(&histogram);
+        let means = least_squares(&weights);
         let nearest: [u8; 256] = std::array::from_fn(|code| nearest(&means, code as f64) as u8);
-        let error = |code: usize| code as f64 - means[usize::from(nearest[code])];
-        let lost: f64 = histogram.iter().enumerate().map(|(code, count)| count * error(code) * error(code)).sum();
-        if lost > MAX_LOSS * variance {
-            return None;
+        let steps = quantiser.steps_of_products();
+        let levels = means.map(|mean| if steps.is_some() { mean.round() as u8 } else { halved(mean) });
+        let this = Self { stride: stride(dim), levels, nearest, steps };
+        (this.share_found(quantiser, sample) >= LEAST_FOUND).then_some(this)
+    }
+
+    /// Of the vectors nearest to some of a sample, the share that is near by sketches, too.
+    fn share_found(&self, quantiser: &Quantiser, sample: &[f32]) -> f64 {
+        let dim = quantiser.dim();
+        let count = sample.len() / dim;
+        let others = count.min(OTHERS);
+        let vector = |other: usize| &sample[other * count / others * dim..][..dim];
+        let (mut code, mut row) = (vec![0; quantiser.stride()], vec![0; self.stride]);
+        let mut values = vec![0i16; others * dim];
+        for (other, values) in values.chunks_exact_mut(dim).enumerate() {
+            // SAFETY: a vector of `dim` floats.
+            unsafe { quantiser.encode(vector(other).as_ptr().cast(), &mut code) };
+            self.write(&code[..dim], &mut row);
+            values.iter_mut().enumerate().for_each(|(i, value)| *value = self.value(&row, i).into());
         }
-        let inner_product = quantiser.is_inner_product();
-        let levels = means.map(|mean| if inner_product { mean.round() as u8 } else { halved(mean) });
-        Some(Self { inner_product, stride: stride(dim), levels, nearest })
+        let mut coded = CodedQuery::new(dim);
+        let (mut found, mut all) = (0, 0);
+        for trial in 0..TRIALS {
+            let own = trial * others / TRIALS;
+            quantiser.prepare(vector(own), &mut coded);
+            self.prepare(dim, &mut coded);
+            let query: Vec<i16> = coded.sketch.bytes()[LEVELS..][..dim].iter().map(|x| i16::from(*x as i8)).collect();
+            let (mut exact, mut sketched) = (Vec::with_capacity(others), Vec::with_capacity(others));
+            for (other, values) in values.chunks_exact(dim).enumerate().filter(|(other, _)| *other != own) {
+                exact.push((self.exact(vector(own), vector(other)), other));
+                sketched.push((self.sketched(&query, values), other));
+            }
+            exact.sort_unstable_by(|a, b| a.0.total_cmp(&b.0));
+            sketched.sort_unstable();
+            let nearest = &exact[..exact.len().min(NEAREST)];
+            let near = &sketched[..sketched.len().min(NEAREST + NEAREST / 2)];
+            found += nearest.iter().filter(|(_, other)| near.iter().any(|near| near.1 == *other)).count();
+            all += nearest.len();
+        }
+        found as f64 / all.max(1) as f64
+    }
+
+    /// What orders vectors as their distances do.
+    fn exact(&self, a: &[f32], b: &[f32]) -> f32 {
+        let mut sums = [0.0f32; 8];
+        for (a, b) in a.chunks(8).zip(b.chunks(8)) {
+            for ((sum, a), b) in sums.iter_mut().zip(a).zip(b) {
+                *sum += if self.steps.is_some() { -a * b } else { (a - b) * (a - b) };
+            }
+        }
+        sums.iter().sum()
+    }
+
+    /// The same of a query and what a sketch stands for.
+    fn sketched(&self, query: &[i16], values: &[i16]) -> i32 {
+        let pairs = query.iter().zip(values).map(|(a, b)| (i32::from(*a), i32::from(*b)));
+        if self.steps.is_some() {
+            -pairs.map(|(a, b)| a * b).sum::<i32>()
+        } else {
+            pairs.map(|(a, b)| (a - b) * (a - b)).sum()
+        }
+    }
+
+    /// What a sketch stands for in one dimension.
+    fn value(&self, row: &[u8], i: usize) -> u8 {
+        let (byte, half) = place(i);
+        self.levels[usize::from(row[byte] >> half & 15)]
     }
 
     /// Bytes of a row.
@@ -78,12 +144,49 @@ impl Sketch {
         self.stride
     }
 
-    /// Writes the sketch of a code; what pads the one is not looked at, what pads the other is level 0.
+    /// Writes the sketch of a code. What pads it is level 0.
     pub(crate) fn write(&self, code: &[u8], row: &mut [u8]) {
-        let level = |at: Option<&u8>| at.map_or(0, |code| self.nearest[usize::from(*code)]);
-        for (values, block) in code.chunks(VALUES).zip(row.chunks_exact_mut(BLOCK)) {
-            for (i, byte) in block.iter_mut().enumerate() {
-                *byte = level(values.get(i)) | level(values.get(BLOCK + i)) << 4;
+        row.fill(0);
+        let mut put = |i: usize, level: u8| {
+            let (byte, half) = place(i);
+            row[byte] = row[byte] & !(15 << half) | level << half;
+        };
+        for (i, code) in code.iter().enumerate() {
+            put(i, self.nearest[usize::from(*code)]);
+        }
+        if let Some(steps) = &self.steps {
+            self.straighten(code, steps, put);
+        }
+    }
+
+    /// Moves some values to the level on their other side, those first that are almost as near to it, until the errors
+    /// are at right angles to the vector. A near query is about the vector: what its product with the errors is then
+    /// comes from where the two differ.
+    fn straighten(&self, code: &[u8], steps: &[(f32, f32)], mut put: impl FnMut(usize, u8)) {
+        let off = |code: u8, level: u8| f32::from(self.levels[usize::from(level)]) - f32::from(code);
+        let weight = |code: u8, (step, zero): &(f32, f32)| step * step * (zero + f32::from(code));
+        let (mut product, mut square) = (0.0f32, 0.0f32);
+        for (code, steps) in code.iter().zip(steps) {
+            product += weight(*code, steps) * off(*code, self.nearest[usize::from(*code)]);
+            square += weight(*code, steps) * (steps.1 + f32::from(*code));
+        }
+        for (least, most) in [(0.7, 1.0), (0.4, 0.7), (0.1, 0.4), (0.0, 0.1)] {
+            if product.abs() < STRAIGHT * square {
+                break;
+            }
+            for (i, (code, steps)) in code.iter().zip(steps).enumerate() {
+                let level = self.nearest[usize::from(*code)];
+                let error = off(*code, level);
+                let other = if error > 0.0 { level.wrapping_sub(1) } else { level + 1 };
+                if other > 15 {
+                    continue;
+                }
+                let moved = product + weight(*code, steps) * (off(*code, other) - error);
+                let share = error.abs() / off(*code, other).abs();
+                if moved.abs() < product.abs() && share >= least && share < most {
+                    product = moved;
+                    put(i, other);
+                }
             }
         }
     }
@@ -94,9 +197,9 @@ impl Sketch {
         levels[..16].copy_from_slice(&self.levels);
         levels[16..].copy_from_slice(&self.levels);
         // What pads a value is as far from it as nothing.
-        values.fill(if self.inner_product { 0 } else { self.levels[0] });
+        values.fill(if self.steps.is_some() { 0 } else { self.levels[0] });
         for (to, code) in values.iter_mut().zip(&coded.code.bytes()[..dim]) {
-            *to = if self.inner_product { *code } else { code / 2 };
+            *to = if self.steps.is_some() { *code } else { code / 2 };
         }
     }
 }
@@ -112,12 +215,12 @@ fn nearest(levels: &[f64; 16], code: f64) -> usize {
     levels.windows(2).filter(|pair| pair[0] + pair[1] < 2.0 * code).count()
 }
 
-/// Sixteen levels, rising, for values of which there are as many as `histogram` says.
-fn least_squares(histogram: &[f64; 256]) -> [f64; 16] {
-    let total: f64 = histogram.iter().sum();
+/// Sixteen levels, rising, for values of which there are as many as `weights` says.
+fn least_squares(weights: &[f64; 256]) -> [f64; 16] {
+    let total: f64 = weights.iter().sum();
     let mut levels = [0.0; 16];
     let (mut seen, mut at) = (0.0, 0);
-    for (code, count) in histogram.iter().enumerate() {
+    for (code, count) in weights.iter().enumerate() {
         seen += count;
         while at < 16 && seen * 32.0 >= total * (2 * at + 1) as f64 {
             levels[at] = code as f64;
@@ -126,7 +229,7 @@ fn least_squares(histogram: &[f64; 256]) -> [f64; 16] {
     }
     for _ in 0..ROUNDS {
         let mut sums = [(0.0, 0.0); 16];
-        for (code, count) in histogram.iter().enumerate() {
+        for (code, count) in weights.iter().enumerate() {
             let (sum, weight) = &mut sums[nearest(&levels, code as f64)];
             *sum += count * code as f64;
             *weight += count;
