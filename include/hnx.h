@@ -1257,7 +1257,7 @@ hnx_status hnx_unmark_deleted(struct hnx_index *index,
 
 /*
  Sets the capacity to max_elements records. Records do not move, queries and adds go on. A capacity below the
- number of records is HNX_ERR_INVALID_ARGUMENT. An index that grows on demand goes on growing.
+ number of records or above 2,147,483,647 is HNX_ERR_INVALID_ARGUMENT. An index that grows on demand goes on growing.
  Errors: HNX_ERR_OUT_OF_MEMORY when the address range reserved for the index ends before (save it and load it with
  the larger capacity), HNX_ERR_READ_ONLY. Threads: any thread, any time.
 
@@ -1388,8 +1388,8 @@ hnx_status hnx_save(const struct hnx_index *index,
 
  out_info: NULL, or what was found, also when HNX_ERR_CORRUPT is returned; struct_size must be set.
  Errors: HNX_ERR_CORRUPT when something differs: the text names file, byte and record, out_info the first of them;
- also for a header that is none. HNX_ERR_NOT_FOUND when there is no directory of an index; HNX_ERR_IO;
- HNX_ERR_VERSION. Records that another program wrote last have no checksums: they are not compared. Threads: any
+ also for a header that is none. HNX_ERR_NOT_FOUND when there is no directory of an index, or one of its files is
+ missing; HNX_ERR_IO; HNX_ERR_VERSION. Records that another program wrote last have no checksums: they are not compared. Threads: any
  thread, any time; a persist of the same directory waits meanwhile.
 
  # Safety
@@ -1401,7 +1401,8 @@ hnx_status hnx_verify(const char *path,
 
 /*
  Builds an index from whatever vectors and labels can be read of a damaged one: a directory of libhnx or of Chroma, or
- a file of hnswlib or of Chroma. For when hnx_load() gives HNX_ERR_CORRUPT or HNX_ERR_VERSION, or answers are wrong.
+ a file of hnswlib or of Chroma. For when hnx_load() gives HNX_ERR_CORRUPT or HNX_ERR_VERSION, HNX_ERR_NOT_FOUND for a file of
+ a directory, HNX_ERR_IO where the device cannot read, or answers are wrong.
 
  What is at path is only read. The links in it are not used: the graph is built anew from the vectors, which takes as
  long as adding them. Of a directory data_level0.bin must be there, anything else may be missing, cut short, torn or of

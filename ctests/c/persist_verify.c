@@ -93,6 +93,34 @@ static void copy(void)
     }
 }
 
+/* What is not there is told by its name, and what is wrong with a file once. */
+static void not_there(void)
+{
+    char path[64], text[513];
+    size_t size;
+    unsigned char *header = files_read("copy/header.bin", &size);
+    CHECK_TEXT(HNX_ERR_NOT_FOUND, "absent", hnx_verify("absent", NULL));
+    CHECK_TEXT(HNX_ERR_NOT_FOUND, "copy/header.bin is no directory", hnx_verify("copy/header.bin", NULL));
+    CHECK(size > 4);
+    header[4] = 1; /* offsetLevel0 */
+    files_write("copy/header.bin", header, size);
+    CHECK_TEXT(HNX_ERR_CORRUPT, "copy: header.bin: offsetLevel0 1 is not 0", hnx_verify("copy", NULL));
+    header[4] = 0, header[0] = 7;
+    files_write("copy/header.bin", header, size);
+    CHECK_TEXT(HNX_ERR_VERSION, "copy: header.bin: persistence version 7", hnx_verify("copy", NULL));
+    hnx_last_error(text, sizeof text);
+    CHECK(strstr(strstr(text, "header.bin") + 1, "header.bin") == NULL);
+    header[0] = 1;
+    files_write("copy/header.bin", header, size);
+    free(header);
+    CHECK_OK(hnx_verify("copy", NULL));
+    for (size_t file = 4; file-- > 0;) {
+        snprintf(path, sizeof path, "copy/%s", NAMES[file]);
+        files_remove(path);
+        CHECK_TEXT(HNX_ERR_NOT_FOUND, NAMES[file], hnx_verify("copy", NULL));
+    }
+}
+
 int main(void)
 {
     char folder[FILES_PATH];
@@ -118,7 +146,7 @@ int main(void)
     copy();
     flips("index", check_pick(61, 1));
     flips("copy", check_pick(61, 3));
-    CHECK_STATUS(HNX_ERR_NOT_FOUND, hnx_verify("absent", NULL));
+    not_there();
     files_leave(folder);
     free(rows);
     free(labels);

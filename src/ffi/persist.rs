@@ -80,8 +80,8 @@ pub unsafe extern "C" fn hnx_save(index: *const hnx_index, path: *const c_char, 
 ///
 /// out_info: NULL, or what was found, also when HNX_ERR_CORRUPT is returned; struct_size must be set.
 /// Errors: HNX_ERR_CORRUPT when something differs: the text names file, byte and record, out_info the first of them;
-/// also for a header that is none. HNX_ERR_NOT_FOUND when there is no directory of an index; HNX_ERR_IO;
-/// HNX_ERR_VERSION. Records that another program wrote last have no checksums: they are not compared. Threads: any
+/// also for a header that is none. HNX_ERR_NOT_FOUND when there is no directory of an index, or one of its files is
+/// missing; HNX_ERR_IO; HNX_ERR_VERSION. Records that another program wrote last have no checksums: they are not compared. Threads: any
 /// thread, any time; a persist of the same directory waits meanwhile.
 ///
 /// # Safety
@@ -91,7 +91,10 @@ pub unsafe extern "C" fn hnx_verify(path: *const c_char, out_info: *mut hnx_veri
     guard(std::ptr::null::<hnx_index>(), || {
         // SAFETY: the caller's promise about both pointers.
         let (path, out) = unsafe { (args::path(path)?, args::out_struct(out_info, "out_info")?) };
-        let found = persist::verify(path)?;
+        if path.metadata().is_ok_and(|kind| !kind.is_dir()) {
+            return Err(Error::NotFound(format!("{} is no directory of an index", path.display()).into()));
+        }
+        let found = persist::verify(path).map_err(|error| error.of_file(path))?;
         if let Some(out) = out {
             let first = found.first;
             out.write(hnx_verify_info {
@@ -104,6 +107,6 @@ pub unsafe extern "C" fn hnx_verify(path: *const c_char, out_info: *mut hnx_veri
                 first_file: first.map_or(std::ptr::null(), |damage| damage.file_name().as_ptr()),
             });
         }
-        found.into_result().map(|_| ())
+        found.into_result().map(|_| ()).map_err(|error| error.of_file(path))
     })
 }

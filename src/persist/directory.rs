@@ -91,7 +91,7 @@ pub(crate) fn persist_dirty(core: &Core, stated: &Stated) -> Result<Persisted> {
     let Some(directory) = directory.as_mut() else {
         return Err(invalid("the index has no directory: give persist_path to hnx_init, or load a directory"));
     };
-    directory.persist(core, stated)
+    directory.persist(core, stated).map_err(|error| error.of_file(&directory.path))
 }
 
 /// States of the files of a directory.

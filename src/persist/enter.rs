@@ -118,7 +118,7 @@ fn examine(
         Trust::Torn if check == Check::Fast => return Ok(None),
         Trust::Torn => {
             header_of(header)?; // what is wrong with it in itself is told first
-            let text = format!("{}: {HEADER_FILE} is not of the same persist as {SUMS_FILE}", path.display());
+            let text = format!("{HEADER_FILE} is not of the same persist as {SUMS_FILE}");
             return Err(corrupt(format!("{text}: it is damaged, or a copy that was taken during a persist")));
         }
         Trust::Untouched => check == Check::Deep,

@@ -181,7 +181,8 @@ fn load_entered(
 
 fn load_file(path: &Path, vector_bytes: usize, place: impl FnOnce(&Header) -> Placement) -> Result<Opened> {
     let file = Input::open(path)?;
-    let header = Header::from_bytes(&file.read(0, HEADER.min(file.len))?, vector_bytes)?;
+    let header = Header::from_bytes(&file.read(0, HEADER.min(file.len))?, vector_bytes);
+    let header = header.map_err(|error| error.context("header"))?;
     let records_end = records_end(&header, HEADER, file.len)?;
     file.check_stored(HEADER, records_end)?;
     // The formats differ by the lengths between records and lists: the one that uses up the file is the one.
@@ -190,8 +191,7 @@ fn load_file(path: &Path, vector_bytes: usize, place: impl FnOnce(&Header) -> Pl
         Ok(lists) => (Format::Hnswlib, None, lists),
         Err(as_hnswlib) if lengths_end <= file.len => {
             let lists = file.lists(lengths_end, &header, true).map_err(|as_chroma| {
-                let hint = format!("not an index of hnswlib ({as_hnswlib}), nor of Chroma ({as_chroma})");
-                corrupt(hint).context(path.display())
+                corrupt(format!("not an index of hnswlib ({as_hnswlib}), nor of Chroma ({as_chroma})"))
             })?;
             (Format::Chroma, Some(file.read(records_end, 4 * header.count)?), lists)
         }

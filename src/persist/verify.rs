@@ -7,7 +7,7 @@ use super::enter::judge_sums;
 use super::format::{Header, HEADER_FILE};
 use super::journal::{header_of, HeaderBytes, DATA_FILES, LENGTHS, LISTS, RECORDS, SUMS};
 use super::recover::{overlay, read_header, Overlay};
-use super::storage::{self, Access, OsStorage, Readable, Storage};
+use super::storage::{Access, OsStorage, Readable, Storage};
 use super::sums::{self, record_sum, SumsHead, Trust, SUMS_FILE, SUMS_SIZE};
 use crate::error::{corrupt, out_of_memory, Error, Result};
 use crate::store::layout::{DELETED, MAX_LEVEL};
@@ -110,7 +110,11 @@ pub(super) fn compare(
     header: &HeaderBytes,
     total: Option<u64>,
 ) -> Result<Verified> {
-    let open = |file: usize| storage::open(storage, &path.join(DATA_FILES[file]), Access::Read);
+    let open = |file: usize| {
+        let path = path.join(DATA_FILES[file]);
+        let absent = || Error::NotFound(format!("{} is not there", path.display()).into());
+        storage.open(&path, Access::Read)?.ok_or_else(absent)
+    };
     let files = [open(RECORDS)?, open(LENGTHS)?, open(LISTS)?, open(SUMS)?];
     let files = files.each_ref().map(|file| file.as_ref() as &dyn Readable);
     compare_files(&files, &header_of(header)?, total)
@@ -205,7 +209,7 @@ pub fn verify(path: &Path) -> Result<Verified> {
     if let Some(overlay) = overlay(storage, path, &bytes)? {
         return compare_overlay(&overlay);
     }
-    let header = header_of(&bytes).map_err(|error| error.context(HEADER_FILE))?;
+    let header = header_of(&bytes)?;
     let judged = judge_sums(storage, path, &bytes)?;
     if let Some((_, Trust::Torn)) = judged {
         let mut found = Verified { damaged: 1, ..Verified::default() };

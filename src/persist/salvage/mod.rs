@@ -158,7 +158,7 @@ pub fn salvage(path: &Path, params: &SalvageParams) -> Result<(Index, Report)> {
     let scan = Scan { remains: &remains, layout, cosine: params.metric == Metric::Cosine };
     let entries = scan.run(header.map(|header| header.count), beyond, &mut report)?;
     if entries.is_empty() && header.is_none_or(|header| header.count != 0) {
-        return Err(corrupt(format!("{}: no record of {} is readable", path.display(), report.records)));
+        return Err(corrupt(format!("no record of {} is readable", report.records)));
     }
     let index = Index::new(&Params {
         metric: params.metric,
