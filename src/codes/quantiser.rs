@@ -229,6 +229,11 @@ impl Quantiser {
         self.limit
     }
 
+    #[cfg(test)]
+    pub(super) fn value(&self, i: usize, code: f32) -> f64 {
+        f64::from(self.low[i] + self.scale[i] * code)
+    }
+
     /// Whether a code, which is `error` from its vector, tells so little of it that the vector is an exception.
     #[inline]
     pub(crate) fn is_exceptional(&self, error: f32, row: &[u8]) -> bool {

@@ -133,9 +133,20 @@ impl Sketch {
     }
 
     /// What a sketch stands for in one dimension.
-    fn value(&self, row: &[u8], i: usize) -> u8 {
+    pub(super) fn value(&self, row: &[u8], i: usize) -> u8 {
         let (byte, half) = place(i);
         self.levels[usize::from(row[byte] >> half & 15)]
+    }
+
+    /// The code that a sketch stands for in one dimension.
+    #[cfg(test)]
+    pub(super) fn code(&self, row: &[u8], i: usize) -> f32 {
+        let level = f32::from(self.value(row, i));
+        if self.steps.is_some() {
+            level
+        } else {
+            2.0 * level + 0.5
+        }
     }
 
     /// Bytes of a row.

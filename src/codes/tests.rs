@@ -2,6 +2,7 @@ use rand::{rngs::SmallRng, Rng, SeedableRng};
 
 use super::quantiser::{CodedQuery, Quantiser};
 use super::scalar;
+use super::sketch::{self, Sketch};
 use crate::distance::kernel::{Kernel, Ruler};
 use crate::distance::scalar::Scalar;
 
@@ -31,6 +32,42 @@ fn agrees<K: Kernel<Distance = i32>, R: Kernel<Distance = i32>>(top: u8, signed:
     }
 }
 
+/// The same for sketches, with levels and queries at the ends of their ranges, too.
+fn agrees_on_sketches<K: Kernel<Distance = i32>, R: Kernel<Distance = i32>>(signed: bool) {
+    let mut rng = SmallRng::seed_from_u64(17);
+    for dim in [1, 64, 65, 100, 128, 384, 1000, 16_384] {
+        let stride = sketch::stride(dim);
+        for extreme in [false, true] {
+            let mut rows: Vec<Vec<u8>> = (0..4).map(|_| (0..stride).map(|_| rng.random()).collect()).collect();
+            let value = |rng: &mut SmallRng| {
+                if signed {
+                    rng.random_range(-127i8..=127) as u8
+                } else {
+                    rng.random_range(0..=127)
+                }
+            };
+            let mut q: Vec<u8> = (0..sketch::LEVELS + 2 * stride).map(|_| value(&mut rng)).collect();
+            let mut levels: Vec<u8> = (0..16).map(|_| rng.random_range(0..=127)).collect();
+            if extreme {
+                (levels[0], levels[15]) = (0, 127);
+                rows[0].fill(0xFF);
+                rows[1].fill(0);
+                q.fill(if signed { -127i8 as u8 } else { 127 });
+            }
+            q[..16].copy_from_slice(&levels);
+            q[16..32].copy_from_slice(&levels);
+            let ruler = Ruler::values(stride, 0);
+            // SAFETY: rows of `stride` bytes, levels and values for them; the callers checked the CPU.
+            unsafe {
+                let pointers = [rows[0].as_ptr(), rows[1].as_ptr(), rows[2].as_ptr(), rows[3].as_ptr()];
+                let expected = R::four(&ruler, q.as_ptr(), pointers);
+                assert_eq!(K::four(&ruler, q.as_ptr(), pointers), expected, "dim {dim}");
+                assert_eq!(pointers.map(|row| K::one(&ruler, q.as_ptr(), row)), expected, "dim {dim}");
+            }
+        }
+    }
+}
+
 #[test]
 fn every_instruction_set_gives_the_same_integers() {
     #[cfg(target_arch = "x86_64")]
@@ -40,16 +77,22 @@ fn every_instruction_set_gives_the_same_integers() {
         if Level::detected() >= Level::Avx2 {
             agrees::<avx2::L2, scalar::L2>(255, false);
             agrees::<avx2::Dot, scalar::Dot>(127, true);
+            agrees_on_sketches::<avx2::SketchL2, scalar::SketchL2>(false);
+            agrees_on_sketches::<avx2::SketchDot, scalar::SketchDot>(true);
         }
         if Level::detected() >= Level::Avx512 && Level::has_vnni() {
             agrees::<avx512::L2, scalar::L2>(255, false);
             agrees::<avx512::Dot, scalar::Dot>(127, true);
+            agrees_on_sketches::<avx512::SketchL2, scalar::SketchL2>(false);
+            agrees_on_sketches::<avx512::SketchDot, scalar::SketchDot>(true);
         }
     }
     #[cfg(target_arch = "aarch64")]
     {
         agrees::<super::neon::L2, scalar::L2>(255, false);
         agrees::<super::neon::Dot, scalar::Dot>(127, true);
+        agrees_on_sketches::<super::neon::SketchL2, scalar::SketchL2>(false);
+        agrees_on_sketches::<super::neon::SketchDot, scalar::SketchDot>(true);
     }
     agrees::<scalar::L2, scalar::L2>(255, false);
 }
@@ -253,4 +296,68 @@ fn values_that_codes_cannot_tell_apart_get_none() {
     assert!(train(&[f32::MAX; 64], 16, false).is_none_or(|q| q.limit().error == 0.0));
     assert!(train(&vectors, 16, true).is_none_or(|q| q.limit().error.is_finite()));
     assert!(train(&[], 16, true).is_none());
+}
+
+/// What a distance of sketches is, computed from what they stand for.
+#[test]
+fn sketches_stand_for_their_vectors() {
+    let mut rng = SmallRng::seed_from_u64(18);
+    for (dim, inner_product) in [(100, false), (100, true), (129, true), (384, false)] {
+        let vectors = gaussian(&mut rng, 600 * dim);
+        let quantiser = train(&vectors, dim, inner_product).unwrap();
+        let sketch = Sketch::train(&quantiser, &vectors).unwrap();
+        let (mut code, mut row) = (vec![0; quantiser.stride()], vec![0xFF; sketch.stride()]);
+        let mut coded = CodedQuery::new(dim);
+        let (mut lost, mut all, mut straight) = (0.0, 0.0, 0);
+        for vector in vectors.chunks_exact(dim).take(100) {
+            // SAFETY: `dim` floats.
+            unsafe { quantiser.encode(vector.as_ptr().cast(), &mut code) };
+            sketch.write(&code[..dim], &mut row);
+            let values: Vec<f64> = (0..dim).map(|i| quantiser.value(i, sketch.code(&row, i))).collect();
+            let pairs = || values.iter().zip(vector).map(|(v, x)| (*v, f64::from(*x)));
+            lost += pairs().map(|(v, x)| (v - x) * (v - x)).sum::<f64>();
+            all += pairs().map(|(_, x)| x * x).sum::<f64>();
+            let product: f64 = pairs().map(|(v, x)| (v - x) * x).sum();
+            // Without the moves a good part would be twice as far from it.
+            straight += usize::from(product.abs() < 6e-3 * pairs().map(|(_, x)| x * x).sum::<f64>());
+
+            // The vector itself is as near as its sketch is good, and what pads both does not count.
+            quantiser.prepare(vector, &mut coded);
+            sketch.prepare(dim, &mut coded);
+            let ruler = Ruler::values(sketch.stride(), 0);
+            let query = coded.sketch.bytes();
+            let value =
+                |i: usize| if inner_product { i32::from(query[32 + i] as i8) } else { i32::from(query[32 + i]) };
+            let level = |i: usize| i32::from(sketch.value(&row, i));
+            // SAFETY: a query and a row of sketches.
+            let (d, expected): (i32, i32) = unsafe {
+                if inner_product {
+                    (
+                        scalar::SketchDot::one(&ruler, query.as_ptr(), row.as_ptr()),
+                        (0..dim).map(|i| -value(i) * level(i)).sum(),
+                    )
+                } else {
+                    let square = |i: usize| (value(i) - level(i)).pow(2);
+                    (scalar::SketchL2::one(&ruler, query.as_ptr(), row.as_ptr()), (0..dim).map(square).sum())
+                }
+            };
+            assert_eq!(d, expected, "dim {dim}");
+        }
+        assert!(lost < 0.025 * all, "dim {dim}: {lost} of {all} lost");
+        assert!(!inner_product || straight > 95, "dim {dim}: {straight} of 100 errors are at right angles");
+    }
+}
+
+/// Dimensions so different that sixteen levels for all of them would mislead.
+#[test]
+fn sketches_that_would_mislead_are_not_made() {
+    let mut rng = SmallRng::seed_from_u64(19);
+    let vectors = gaussian(&mut rng, 1200 * 100);
+    let skewed: Vec<f32> = vectors.iter().enumerate().map(|(i, x)| x * 1.06f32.powi((i % 100) as i32)).collect();
+    for (vectors, made) in [(&vectors, true), (&skewed, false)] {
+        let quantiser = train(vectors, 100, false).unwrap();
+        assert_eq!(Sketch::train(&quantiser, vectors).is_some(), made);
+    }
+    let short = gaussian(&mut rng, 1200 * 64);
+    assert!(Sketch::train(&train(&short, 64, false).unwrap(), &short).is_none(), "nothing to save");
 }

@@ -84,10 +84,10 @@ impl Index {
         let code = on_codes.query(coded.code.bytes());
         if let Some(on_sketches) = view.on_sketches(codes).filter(|_| sketches) {
             let query = on_sketches.query(coded.sketch.bytes());
-            self.code_engine.walk(true, &on_sketches, query, entry, sketched(ask.ef), ask.accept, walk)?;
+            self.code_engine.walk_sketches(&on_sketches, query, entry, sketched(ask.ef), ask.accept, walk)?;
             self.code_engine.rescore(&on_codes, code, walk);
         } else {
-            self.code_engine.walk(false, &on_codes, code, entry, widened(ask.ef, coded), ask.accept, walk)?;
+            self.code_engine.walk(&on_codes, code, entry, widened(ask.ef, coded), ask.accept, walk)?;
         }
         self.finish(view, vector, (codes, coded), &walk.near, ask.k, work);
         Ok(())
@@ -209,5 +209,5 @@ fn widened(ef: usize, coded: &CodedQuery) -> usize {
 
 /// The same of a walk on sketches.
 fn sketched(ef: usize) -> usize {
-    ef + ef / 8 + 4
+    ef + ef / 8 + 2
 }

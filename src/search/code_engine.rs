@@ -225,11 +225,10 @@ impl CodeEngine {
 
     // SAFETY of the calls below: the shells are of an instruction set that this machine was found to have.
 
-    /// [`guided::walk`], on sketches if those are what the view measures.
+    /// [`guided::walk`].
     #[inline]
     pub(crate) fn walk(
         &self,
-        sketches: bool,
         view: &View<'_>,
         query: Query<'_>,
         entry: Option<(Slot, usize)>,
@@ -238,7 +237,22 @@ impl CodeEngine {
         work: &mut Work<i32>,
     ) -> Result<()> {
         // SAFETY: see above.
-        unsafe { (if sketches { self.walk_sketches } else { self.walk })(view, query, entry, ef, accept, work) }
+        unsafe { (self.walk)(view, query, entry, ef, accept, work) }
+    }
+
+    /// [`guided::walk`] in a view on sketches.
+    #[inline]
+    pub(crate) fn walk_sketches(
+        &self,
+        view: &View<'_>,
+        query: Query<'_>,
+        entry: Option<(Slot, usize)>,
+        ef: usize,
+        accept: Option<&Accept<'_>>,
+        work: &mut Work<i32>,
+    ) -> Result<()> {
+        // SAFETY: see above.
+        unsafe { (self.walk_sketches)(view, query, entry, ef, accept, work) }
     }
 
     /// [`lanes::run`].
