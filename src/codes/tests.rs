@@ -302,7 +302,7 @@ fn values_that_codes_cannot_tell_apart_get_none() {
 #[test]
 fn sketches_stand_for_their_vectors() {
     let mut rng = SmallRng::seed_from_u64(18);
-    for (dim, inner_product) in [(100, false), (100, true), (129, true), (384, false)] {
+    for (dim, inner_product) in [(140, false), (140, true), (129, true), (384, false)] {
         let vectors = gaussian(&mut rng, 600 * dim);
         let quantiser = train(&vectors, dim, inner_product).unwrap();
         let sketch = Sketch::train(&quantiser, &vectors).unwrap();
@@ -348,16 +348,24 @@ fn sketches_stand_for_their_vectors() {
     }
 }
 
-/// Dimensions so different that sixteen levels for all of them would mislead.
+/// Dimensions so different that sixteen levels for all of them would mislead, products that all are about those with the
+/// mean, and vectors too short for a gain.
 #[test]
 fn sketches_that_would_mislead_are_not_made() {
     let mut rng = SmallRng::seed_from_u64(19);
-    let vectors = gaussian(&mut rng, 1200 * 100);
-    let skewed: Vec<f32> = vectors.iter().enumerate().map(|(i, x)| x * 1.06f32.powi((i % 100) as i32)).collect();
-    for (vectors, made) in [(&vectors, true), (&skewed, false)] {
-        let quantiser = train(vectors, 100, false).unwrap();
-        assert_eq!(Sketch::train(&quantiser, vectors).is_some(), made);
-    }
-    let short = gaussian(&mut rng, 1200 * 64);
-    assert!(Sketch::train(&train(&short, 64, false).unwrap(), &short).is_none(), "nothing to save");
+    let made = |vectors: &[f32], dim: usize, inner_product: bool| {
+        Sketch::train(&train(vectors, dim, inner_product).unwrap(), vectors).is_some()
+    };
+    let vectors = gaussian(&mut rng, 1200 * 140);
+    assert!(made(&vectors, 140, false) && made(&vectors, 140, true));
+    let skewed: Vec<f32> = vectors.iter().enumerate().map(|(i, x)| x * 1.06f32.powi((i % 140) as i32)).collect();
+    assert!(!made(&skewed, 140, false));
+    let aside: Vec<f32> = vectors.iter().map(|x| x + 1.0).collect();
+    assert!(made(&aside, 140, false) && !made(&aside, 140, true));
+
+    let middle = gaussian(&mut rng, 1200 * 100);
+    assert!(!made(&middle, 100, false) && !made(&middle, 100, true));
+    let integers: Vec<f32> = middle.iter().map(|x| (x * 20.0 + 100.0).round().clamp(0.0, 255.0)).collect();
+    assert!(made(&integers, 100, false));
+    assert!(!made(&integers[..1200 * 64], 64, false));
 }

@@ -209,5 +209,5 @@ fn widened(ef: usize, coded: &CodedQuery) -> usize {
 
 /// The same of a walk on sketches.
 fn sketched(ef: usize) -> usize {
-    ef + ef / 8 + 2
+    ef + ef / 8 + 3
 }

@@ -109,15 +109,15 @@ fn shared(a: &[(u64, f32)], b: &[(u64, f32)], k: usize) -> f64 {
 fn guided_answers_are_exact_and_as_good() {
     let mut rng = SmallRng::seed_from_u64(21);
     // Sketches guide the walk where vectors are long.
-    for (metric, dim) in [Metric::L2, Metric::Ip, Metric::Cosine].into_iter().flat_map(|m| [(m, 40), (m, 100)]) {
+    for (metric, dim) in [Metric::L2, Metric::Ip, Metric::Cosine].into_iter().flat_map(|m| [(m, 40), (m, 140)]) {
         let index = Index::new(&Params { metric, m: 8, ef_construction: 60, ..Params::new(dim) }).unwrap();
         let (vectors, queries) = (random(&mut rng, 3000, dim), random(&mut rng, 200, dim));
         add(&index, &vectors[..999 * dim], &(0..999).collect::<Vec<u64>>()).unwrap();
         assert_eq!(index.exactness(), Exactness::F32);
         add(&index, &vectors[999 * dim..], &(999..3000).collect::<Vec<u64>>()).unwrap();
         assert_eq!(index.exactness(), Exactness::Guided);
-        assert!(index.stats().code_bytes >= 3000 * if dim == 40 { 64 } else { 128 + 64 });
-        assert_eq!(index.store().codes().unwrap().sketches().is_some(), dim == 100, "{metric:?}");
+        assert!(index.stats().code_bytes >= 3000 * if dim == 40 { 64 } else { 192 + 96 });
+        assert_eq!(index.store().codes().unwrap().sketches().is_some(), dim == 140, "{metric:?}");
         for deleted in [false, true] {
             let exact = ask(&index, &queries, 10, 50, Exactness::F32);
             assert_eq!(exact, ask(&index, &queries, 10, 50, Exactness::Certified));

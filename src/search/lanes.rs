@@ -82,8 +82,8 @@ impl Batch<'_, '_> {
     }
 }
 
-/// Walks for one query after the other, by kernel `K`, and scores what a walk on sketches found by kernel `C`. `begin` puts the next one into a lane, or says that there is none; `end` takes
-/// what was found from `near` of its work.
+/// Walks for one query after the other, by kernel `K`, and scores what a walk on sketches found by kernel `C`. `begin` puts
+/// the next one into a lane, or says that there is none; `end` takes what was found from `near` of its work.
 #[inline(always)]
 pub(crate) fn run<K: Kernel<Distance = i32>, C: Kernel<Distance = i32>>(
     batch: &Batch<'_, '_>,
