@@ -78,11 +78,11 @@ impl Header {
     /// Reads and checks `header.bin`.
     pub(super) fn from_directory_bytes(bytes: &[u8], vector_bytes: usize) -> Result<Self> {
         let Some((version, header)) = bytes.split_first_chunk::<4>() else {
-            return Err(corrupt(format!("{HEADER_FILE} has only {} bytes", bytes.len())));
+            return Err(corrupt(format!("the header has only {} of {DIRECTORY_HEADER} bytes", bytes.len())));
         };
         let version = i32::from_le_bytes(*version);
         if version != PERSISTENCE_VERSION {
-            let text = format!("{HEADER_FILE}: persistence version {version}, not {PERSISTENCE_VERSION}");
+            let text = format!("persistence version {version}, not {PERSISTENCE_VERSION}");
             return Err(Error::Version(text.into()));
         }
         Self::from_bytes(header, vector_bytes)

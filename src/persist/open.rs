@@ -12,7 +12,7 @@ use super::holes;
 use super::lists::Lists;
 use super::read::{Parts, Placement, Source};
 use super::recover::Overlay;
-use super::storage::{io_error, OsStorage, Storage};
+use super::storage::{io_error, named, OsStorage, Storage};
 use super::write::Format;
 use crate::error::{corrupt, invalid, out_of_memory, Error, Result};
 use crate::graph::Graph;
@@ -139,7 +139,7 @@ pub(crate) fn load_graph(
     if !kind.is_file() {
         return Err(invalid(format!("{} is neither a file nor a directory", path.display())));
     }
-    load_file(path, vector_bytes, place)
+    load_file(path, vector_bytes, place).map_err(|error| named(path, error))
 }
 
 /// Has an index that was opened from a directory persist there, or just keep what it needs of it.
@@ -186,12 +186,12 @@ fn load_file(path: &Path, vector_bytes: usize, place: impl FnOnce(&Header) -> Pl
     file.check_stored(HEADER, records_end)?;
     // The formats differ by the lengths between records and lists: the one that uses up the file is the one.
     let lengths_end = records_end + 4 * header.count;
-    let (format, lengths, lists) = match file.lists(records_end, &header, true) {
+    let lists = |offset: usize| file.lists(offset, header.count, header.layout.upper_list(), true);
+    let (format, lengths, lists) = match lists(records_end) {
         Ok(lists) => (Format::Hnswlib, None, lists),
         Err(as_hnswlib) if lengths_end <= file.len => {
-            let lists = file.lists(lengths_end, &header, true).map_err(|as_chroma| {
-                let hint = format!("not an index of hnswlib ({as_hnswlib}), nor of Chroma ({as_chroma})");
-                corrupt(hint).context(path.display())
+            let lists = lists(lengths_end).map_err(|as_chroma| {
+                corrupt(format!("not an index of hnswlib ({as_hnswlib}), nor of Chroma ({as_chroma})"))
             })?;
             (Format::Chroma, Some(file.read(records_end, 4 * header.count)?), lists)
         }
@@ -210,17 +210,20 @@ fn load_directory(
 ) -> Result<Opened> {
     let open = |name: &str| Input::open(&path.join(name));
     let header = open(HEADER_FILE)?;
-    let header = Header::from_directory_bytes(&header.read(0, DIRECTORY_HEADER.min(header.len))?, vector_bytes)?;
+    let bytes = header.read(0, DIRECTORY_HEADER.min(header.len))?;
+    let header = Header::from_directory_bytes(&bytes, vector_bytes).map_err(|e| header.named(e))?;
     let (records, lengths, lists) = (open(RECORDS_FILE)?, open(LENGTHS_FILE)?, open(LISTS_FILE)?);
-    let end = records_end(&header, 0, records.len).map_err(|e| e.context(RECORDS_FILE))?;
-    records.check_stored(0, end).map_err(|e| e.context(RECORDS_FILE))?;
+    let end = records_end(&header, 0, records.len).map_err(|e| records.named(e))?;
+    records.check_stored(0, end).map_err(|e| records.named(e))?;
     let lengths = match with_lengths {
-        true => Some(lengths.read(0, lengths_bytes(&header, lengths.len)?)?),
+        true => Some(lengths.read(0, lengths_bytes(&header, lengths.len).map_err(|e| lengths.named(e))?)?),
         false => None,
     };
-    let lists = lists.lists(0, &header, false)?;
+    let upper_list = header.layout.upper_list();
+    let lists = lists.lists(0, header.count, upper_list, false).map_err(|e| lists.named(e))?;
     let source = Source::File(&records.file, 0);
-    let (graph, mapped) = Parts { header, source, lengths, lists }.into_graph(&place(&header))?;
+    let (graph, mapped) =
+        Parts { header, source, lengths, lists }.into_graph(&place(&header)).map_err(|e| named(path, e))?;
     Ok(Opened { graph, header, mapped, format: Format::ChromaDirectory, entered: None })
 }
 
@@ -239,14 +242,18 @@ pub(crate) fn load_buffers(
     with_lengths: bool,
     place: impl FnOnce(&Header) -> Placement,
 ) -> Result<Opened> {
-    let header = Header::from_directory_bytes(buffers.header, vector_bytes)?;
+    let header = Header::from_directory_bytes(buffers.header, vector_bytes).map_err(|e| e.context(HEADER_FILE))?;
     records_end(&header, 0, buffers.records.len()).map_err(|e| e.context(RECORDS_FILE))?;
     let lengths = match with_lengths {
-        true => Some(buffers.lengths[..lengths_bytes(&header, buffers.lengths.len())?].to_vec()),
+        true => {
+            let len = lengths_bytes(&header, buffers.lengths.len()).map_err(|e| e.context(LENGTHS_FILE))?;
+            Some(buffers.lengths[..len].to_vec())
+        }
         false => None,
     };
     let upper_list = header.layout.upper_list();
-    let lists = Lists::read(buffers.lists, buffers.lists.len() as u64, u64::MAX, header.count, upper_list, false)?;
+    let lists = Lists::read(buffers.lists, buffers.lists.len() as u64, u64::MAX, header.count, upper_list, false)
+        .map_err(|e| e.context(LISTS_FILE))?;
     let source = Source::Bytes(buffers.records);
     let (graph, mapped) = Parts { header, source, lengths, lists }.into_graph(&place(&header))?;
     Ok(Opened { graph, header, mapped, format: Format::ChromaDirectory, entered: None })
@@ -255,7 +262,7 @@ pub(crate) fn load_buffers(
 /// Bytes of the lengths, which must be there.
 fn lengths_bytes(header: &Header, len: usize) -> Result<usize> {
     if len / 4 < header.count {
-        return Err(corrupt(format!("{LENGTHS_FILE}: {len} bytes for {} lengths", header.count)));
+        return Err(corrupt(format!("{len} bytes for {} lengths", header.count)));
     }
     Ok(4 * header.count)
 }
@@ -288,7 +295,7 @@ impl Input {
         regular(path.metadata().map_err(fail)?)?;
         let file = platform::options(true).read(true).open(path).map_err(fail)?;
         let len = regular(file.metadata().map_err(fail)?)?;
-        let len = usize::try_from(len).map_err(|_| corrupt(format!("{len} bytes")))?;
+        let len = usize::try_from(len).map_err(|_| corrupt(format!("{}: {len} bytes", path.display())))?;
         Ok(Self { file, len, path: path.into() })
     }
 
@@ -306,13 +313,18 @@ impl Input {
         self.file.read_exact_at(bytes, offset as u64).map_err(|e| self.failure(&e))
     }
 
-    /// The link lists from `offset` on; to the end of the file if `exact`.
-    pub(super) fn lists(&self, offset: usize, header: &Header, exact: bool) -> Result<Lists> {
+    /// The link lists of `count` records from `offset` on; to the end of the file if `exact`.
+    pub(super) fn lists(&self, offset: usize, count: usize, upper_list: usize, exact: bool) -> Result<Lists> {
         let most = holes::readable(&self.file, offset as u64, self.len as u64);
         let mut input = BufReader::with_capacity(1 << 20, &self.file);
         input.seek(SeekFrom::Start(offset as u64)).map_err(|e| self.failure(&e))?;
         let len = (self.len - offset) as u64;
-        Lists::read(input, len, most, header.count, header.layout.upper_list(), exact)
+        Lists::read(input, len, most, count, upper_list, exact)
+    }
+
+    /// An error about its content, which begins with its path.
+    fn named(&self, error: Error) -> Error {
+        named(&self.path, error)
     }
 
     /// Refuses to read `start..end` when nearly all of it is a hole.

@@ -1,3 +1,6 @@
+mod damage;
+mod salvage;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 

@@ -78,6 +78,7 @@ impl Directory {
             generation: 0,
             sequence: 1,
             sums: true,
+            renew: false,
             total: 0,
             stamps: None,
             unsettled: false,

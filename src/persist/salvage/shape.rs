@@ -1,7 +1,7 @@
 //! Where things stand in the records of a damaged index: from its header if that is whole, from what is left of it, or
 //! from the records themselves.
 
-use super::Remains;
+use super::remains::Remains;
 use crate::error::{corrupt, invalid, Result};
 use crate::params::MAX_M;
 use crate::persist::format::Header;
@@ -108,16 +108,27 @@ fn fit(remains: &Remains, layout: &Layout) -> i32 {
     }
 }
 
-/// Whether bytes are what a record looks like where there is room for `count` of them: links to others, which may be
-/// missing now, and a vector of ordinary numbers.
-pub(super) fn looks_like_a_record(record: &[u8], layout: &Layout, id: usize, count: usize) -> bool {
+/// Whether bytes are what a record looks like where there is room for `count` of them. A vector of zeros is none here: where
+/// nothing tells how large a record is, zeros look like anything.
+fn looks_like_a_record(record: &[u8], layout: &Layout, id: usize, count: usize) -> bool {
+    let vector = &record[layout.vector..layout.label];
+    links_look_right(record, layout, id, count)
+        && floats_look_right(record, layout)
+        && vector.iter().any(|byte| *byte != 0)
+}
+
+/// Whether a record begins with links to others, which may be missing now.
+pub(super) fn links_look_right(record: &[u8], layout: &Layout, id: usize, count: usize) -> bool {
     let links = usize::from(u16::from_le_bytes([record[0], record[1]]));
     if links == 0 || links > layout.max_m0 || record[2] > 1 || record[3] != 0 {
         return false;
     }
     let mut words = record[LIST_HEADER..].chunks_exact(4).map(|w| u32::from_le_bytes([w[0], w[1], w[2], w[3]]));
-    let links_fit = words.by_ref().take(links).all(|link| (link as usize) < 16 * count + 4096 && link as usize != id);
-    let vector = &record[layout.vector..layout.label];
-    let mut floats = vector.chunks_exact(4).map(|w| f32::from_le_bytes([w[0], w[1], w[2], w[3]]));
-    links_fit && floats.all(|x| x == 0.0 || x.is_normal()) && vector.iter().any(|byte| *byte != 0)
+    words.by_ref().take(links).all(|link| (link as usize) < 16 * count + 4096 && link as usize != id)
+}
+
+/// Whether the vector is one of ordinary numbers.
+pub(super) fn floats_look_right(record: &[u8], layout: &Layout) -> bool {
+    let floats = record[layout.vector..layout.label].chunks_exact(4);
+    floats.map(|w| f32::from_le_bytes([w[0], w[1], w[2], w[3]])).all(|x| x == 0.0 || x.is_normal())
 }
