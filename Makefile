@@ -122,6 +122,7 @@ uninstall:
 	    "$(DESTDIR)$(LIBDIR)/libhnx.a" $(foreach file,$(notdir $(wildcard include/*.h include/*.hpp)),"$(DESTDIR)$(INCLUDEDIR)/$(file)") \
 	    "$(DESTDIR)$(LIBDIR)/pkgconfig/hnx.pc" "$(DESTDIR)$(LIBDIR)/pkgconfig/hnx-hnswlib.pc"
 	rm -rf "$(DESTDIR)$(INCLUDEDIR)/hnx" "$(DESTDIR)$(CMAKEDIR)" "$(DESTDIR)$(DATADIR)/hnx"
+	@rmdir "$(DESTDIR)$(LIBDIR)/pkgconfig" "$(DESTDIR)$(LIBDIR)/cmake" 2>/dev/null || true # if nobody else is in there
 
 DIST := libhnx-$(VERSION)-$(firstword $(shell $(CC) -dumpmachine))
 # Packages do not depend on when they are made, but on what.

@@ -170,13 +170,12 @@
 #define HNX_SALVAGE_BEYOND_COUNT 8
 
 /*
- hnx_salvage_info.damage: the header is missing, of an unknown version, or contradicted by itself, the records or the
- checksums.
+ hnx_salvage_info.damage: the header is missing, of an unknown version, or contradicted by itself or the records.
  */
 #define HNX_DAMAGE_HEADER 1
 
 /*
- hnx_salvage_info.damage: records are missing, were dropped (duplicates aside), or differ from their checksums.
+ hnx_salvage_info.damage: records are missing or were dropped, duplicates aside.
  */
 #define HNX_DAMAGE_RECORDS 2
 
@@ -536,7 +535,7 @@ typedef struct hnx_verify_info {
      */
     uint64_t checked;
     /*
-     Records that differ from their checksums, and other places that are damaged.
+     Records that differ from their checksums.
      */
     uint64_t damaged;
     /*
@@ -608,7 +607,7 @@ typedef struct hnx_salvage_info {
      */
     uint32_t reserved;
     /*
-     Records that the header states, or hnx.sums in its place; 0 where neither is whole.
+     Records that the header states; 0 where it is not whole.
      */
     uint64_t stated;
     /*
@@ -644,18 +643,13 @@ typedef struct hnx_salvage_info {
      */
     uint64_t implausible;
     /*
-     Dropped: another record has the label: one that does not differ from its checksum before one that does, a live one
-     before deleted ones, then the last.
+     Dropped: another record has the label: a live one before deleted ones, then the last.
      */
     uint64_t duplicates;
     /*
      Kept, with length 1 in hnx_get(), because the length under HNX_METRIC_COSINE is lost.
      */
     uint64_t lengths_lost;
-    /*
-     Kept, but different from its checksum in hnx.sums: vector, label, length, deletion or links are not what was written.
-     */
-    uint64_t mismatched;
 } hnx_salvage_info;
 
 /*
@@ -1263,7 +1257,7 @@ hnx_status hnx_unmark_deleted(struct hnx_index *index,
 
 /*
  Sets the capacity to max_elements records. Records do not move, queries and adds go on. A capacity below the
- number of records is HNX_ERR_INVALID_ARGUMENT. An index that grows on demand goes on growing.
+ number of records or above 2,147,483,647 is HNX_ERR_INVALID_ARGUMENT. An index that grows on demand goes on growing.
  Errors: HNX_ERR_OUT_OF_MEMORY when the address range reserved for the index ends before (save it and load it with
  the larger capacity), HNX_ERR_READ_ONLY. Threads: any thread, any time.
 
@@ -1390,9 +1384,7 @@ hnx_status hnx_save(const struct hnx_index *index,
 /*
  Compares a directory with the checksums that libhnx keeps beside it (hnx.sums): every record's links, vector, label,
  length and upper-level lists. Reads all files once; needs no index. A directory that a crash has left half-applied
- is compared as hnx_load() would recover it; nothing is written. Bytes that were appended to a file since libhnx wrote it
- are told, too. Damage of hnx.sums is told from damage of the others: hnx_load() opens the index then, unless
- HNX_CHECK_DEEP is asked for.
+ is compared as hnx_load() would recover it; nothing is written.
 
  out_info: NULL, or what was found, also when HNX_ERR_CORRUPT is returned; struct_size must be set.
  Errors: HNX_ERR_CORRUPT when something differs: the text names file, byte and record, out_info the first of them;
@@ -1409,15 +1401,14 @@ hnx_status hnx_verify(const char *path,
 
 /*
  Builds an index from whatever vectors and labels can be read of a damaged one: a directory of libhnx or of Chroma, or
- a file of hnswlib or of Chroma. For when hnx_load() gives HNX_ERR_CORRUPT or HNX_ERR_VERSION, or answers are wrong.
+ a file of hnswlib or of Chroma. For when hnx_load() gives HNX_ERR_CORRUPT or HNX_ERR_VERSION, HNX_ERR_NOT_FOUND for a file of
+ a directory, HNX_ERR_IO where the device cannot read, or answers are wrong.
 
  What is at path is only read. The links in it are not used: the graph is built anew from the vectors, which takes as
  long as adding them. Of a directory data_level0.bin must be there, anything else may be missing, cut short, torn or of
- any apparent size. Deleted records stay deleted. A directory that a crash has left half-applied is read as hnx_load() would
- recover it. A record that differs from its checksum in hnx.sums is kept, since it may be sound but for its links, and
- counted. Where there are no checksums a vector whose bytes were changed to other finite numbers cannot be told from a
- sound one, nor can what Chroma's uninitialised memory put where a header that is ahead of its records says that there
- are some.
+ any apparent size. Deleted records stay deleted. A vector whose bytes were changed to other finite numbers cannot be
+ told from a sound one, nor can what Chroma's uninitialised memory put where a header that is ahead of its records
+ says that there are some.
 
  options: metric and dim must be set.
  out_index: receives an index in memory, without a directory: hnx_save() it under another name, then replace.

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::path::Path;
 
 /// Text of an error: static where nothing about it varies.
 pub type Text = Cow<'static, str>;
@@ -81,6 +82,16 @@ impl Error {
             Self::Poisoned(_) => Self::Poisoned(text),
             Self::Locked(_) => Self::Locked(text),
             Self::Conflict(_) => Self::Conflict(text),
+        }
+    }
+
+    /// The same error; what is wrong with a file begins with its path, or that of its folder.
+    pub(crate) fn of_file(self, path: &Path) -> Self {
+        let path = path.display().to_string();
+        match &self {
+            Self::Corrupt(_) | Self::Version(_) => self.context(path),
+            Self::Io(text) if !text.contains(&path) => self.context(path),
+            _ => self,
         }
     }
 }

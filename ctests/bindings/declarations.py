@@ -12,10 +12,10 @@ A file of declarations keeps C's names. What is read in each language:
   'int32_t hnx_accept_fn(void *context, uint64_t label)', for callbacks and functions.
 * Java (JNA): methods `int hnx_x(..);`, also several of one name, classes called hnx_.. with public fields, those of the class
   they extend included, in the order of @FieldOrder; interfaces hnx_.._fn with invoke(); `int HNX_X = number;`.
-* Go needs nothing: cgo reads the header itself.
+* Go (cgo, which reads the header itself): the constants that the file names, C.HNX_X.
 
-A declaration may leave functions, structs and constants out; what it has must be right: the number of arguments, the
-kind and size of each, the order of fields, the value of constants. A pointer is a pointer: what it points to is not
+A declaration may leave functions, structs and constants out, but not a status; what it has must be right: the number of
+arguments, the kind and size of each, the order of fields, the value of constants. A pointer is a pointer: what it points to is not
 compared, as languages have their own ways to say it.
 """
 
@@ -27,7 +27,7 @@ import re
 import sys
 
 ROOT = pathlib.Path(__file__).parents[2]
-FILES = ["examples/python/hnx/abi.py", "examples/node/abi.js", "examples/java/hnx/Abi.java"]
+FILES = ["examples/python/hnx/abi.py", "examples/node/abi.js", "examples/java/hnx/Abi.java", "examples/go/hnx/abi.go"]
 
 # Kind and size of C's types; signed is None where a language does not say.
 SIZES = {
@@ -161,6 +161,13 @@ def java_facts(path):
     return facts
 
 
+def go_facts(path):
+    facts, expected = Facts(), description()
+    for name in re.findall(r"=\s*C\.(HNX_\w+)", without_comments(pathlib.Path(path).read_text())):
+        facts.constants[name] = expected.constants.get(name)
+    return facts
+
+
 def differs(a, b):
     return a[:2] != b[:2] or (a[2] is not None and b[2] is not None and a[2] != b[2])
 
@@ -200,7 +207,13 @@ def compare(found, expected):
     return wrong
 
 
-READERS = {".py": python_facts, ".js": node_facts, ".java": java_facts}
+def lacking(found, expected):
+    """The failures that a file does not name, in sentences."""
+    failures = [name for name in expected.constants if name.startswith("HNX_ERR_")]
+    return [f"{name} is missing" for name in failures if name not in found.constants]
+
+
+READERS = {".py": python_facts, ".js": node_facts, ".java": java_facts, ".go": go_facts}
 
 
 def main():
@@ -210,15 +223,16 @@ def main():
     expected, failed = description(), False
     for path in files:
         found = READERS[path.suffix](path)
-        wrong = compare(found, expected)
-        if not found.functions:
+        wrong = compare(found, expected) + lacking(found, expected)
+        if not found.functions and path.suffix != ".go":
             wrong.append("no function is declared: this is no file of declarations, or not understood")
         failed |= bool(wrong)
         for sentence in wrong:
             print(f"{path}: {sentence}")
         left_out = sorted(name for name in expected.functions if name not in found.functions and not name.endswith("_fn"))
+        left_out = f"; left out: {', '.join(left_out) or 'nothing'}" if found.functions else ""
         print(f"{path}: {len(found.functions)} functions, {len(found.structs)} structs, {len(found.constants)} constants"
-              f"{'' if wrong else ' agree with include/hnx.json'}; left out: {', '.join(left_out) or 'nothing'}")
+              f"{'' if wrong else ' agree with include/hnx.json'}{left_out}")
     if not files:
         print("examples/ has no declarations of other languages")
     sys.exit(1 if failed else 0)

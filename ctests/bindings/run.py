@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Builds and tests the bindings in examples/{go,java,node,python}: run.py [--race] [LANGUAGE ...].
 
-For each language: the example, a program that writes files for the others, the block of README.md, whether it finds the
-library, and its own tests, which read what the other languages and the original packages wrote (exchange.py). HNX_LIB
+For each language: the example, a program that writes files for the others, the program in README.md, run by the lines there,
+whether it finds the library, and its own tests, which read what the other languages and the original packages wrote (exchange.py). HNX_LIB
 names the library, HNX_ORIGINALS the folder of the originals. A language whose tools are missing is skipped, with the
 reason. Ends with 1 if anything failed.
 """
@@ -77,11 +77,16 @@ class Language:
         with open(os.path.join(REPO, 'README.md'), encoding='utf-8') as file:
             return re.search(rf'^```{self.block}\n(.*?)^```$', file.read(), re.M | re.S)[1]
 
-    def write_readme(self, name, text):
-        path = os.path.join(WORK, 'readme', name)
-        with open(path, 'w', encoding='utf-8') as file:
-            file.write(text)
-        return path
+    def run_readme(self, words, files, times=1, **environment):
+        """Runs the shell lines of README.md that contain `words`, in a folder of its own with these files."""
+        folder = os.path.join(WORK, 'readme', self.name)
+        os.makedirs(folder)
+        for name, text in files.items():
+            with open(os.path.join(folder, name), 'w', encoding='utf-8') as file:
+                file.write(text)
+        lines = self.must(sys.executable, os.path.join(HERE, '..', 'readme.py'), 'sh', words)
+        for _ in range(times):
+            self.must('bash', '-euc', lines, cwd=folder, HNX=os.path.join(WORK, 'tree'), **environment)
 
     def build(self):
         """Compiles what there is to compile."""
@@ -112,9 +117,9 @@ class Python(Language):
         return int(ran[1]) - failed - skipped, failed, skipped
 
     def readme_block(self):
-        prelude = 'import sys\nimport numpy as np\nsys.path.insert(0, sys.argv[1])\nvectors = np.eye(128)\nquery = vectors[3]\n'
-        path = self.write_readme('block.py', prelude + self.readme() + 'assert labels[0, 0] == 3\n')
-        self.must(self.python, path, self.folder, cwd=os.path.dirname(path))
+        prelude = 'import numpy as np\nvectors = np.eye(128)\nquery = vectors[3]\n'
+        path = os.pathsep.join([os.path.dirname(self.python), self.environment['PATH']])
+        self.run_readme('PYTHONPATH=', {'app.py': prelude + self.readme() + 'assert labels[0, 0] == 3\n'}, 2, PATH=path)
 
     def version(self, folder, **environment):
         """The version of the library that a copy of the binding in `folder` finds."""
@@ -154,11 +159,18 @@ class Go(Language):
                 'func life(vectors, query []float32, labels []uint64) error {\n' + self.readme() + '\treturn nil\n}\n\n'
                 'func main() {\n\tif err := life(make([]float32, 256), make([]float32, 128), []uint64{1, 2}); err != nil {\n'
                 '\t\tlog.Fatal(err)\n\t}\n}\n')
-        path = self.write_readme('main.go', text)
-        self.must('go', 'run', path, cwd=self.folder)
+        libraries = self.pkg_config()
+        self.run_readme('go mod edit', {'main.go': text, 'go.mod': 'module app\n\ngo 1.19\n'}, PKG_CONFIG_PATH=libraries,
+                        CGO_LDFLAGS='')
 
-    def system_library(self, libraries):
+    def system_library(self):
         """With the tag hnx_system cgo takes what pkg-config says."""
+        libraries = self.pkg_config()
+        self.must('go', 'run', '-tags', 'hnx_system', './example', cwd=self.folder, PKG_CONFIG_PATH=libraries, CGO_LDFLAGS='')
+
+    def pkg_config(self):
+        """A folder with hnx.pc, which knows the library there."""
+        libraries = os.path.join(WORK, 'lib')
         with open(os.path.join(REPO, 'packaging', 'hnx.pc.in'), encoding='utf-8') as file:
             text = file.read()
         for name, value in (('PC_PREFIX', '/usr'), ('PC_LIBDIR', libraries), ('PC_INCLUDEDIR', os.path.join(REPO, 'include')),
@@ -166,7 +178,7 @@ class Go(Language):
             text = text.replace(f'@{name}@', value)
         with open(os.path.join(libraries, 'hnx.pc'), 'w', encoding='utf-8') as file:
             file.write(text)
-        self.must('go', 'run', '-tags', 'hnx_system', './example', cwd=self.folder, PKG_CONFIG_PATH=libraries, CGO_LDFLAGS='')
+        return libraries
 
 
 class Java(Language):
@@ -198,12 +210,10 @@ class Java(Language):
         return super().counted(output) if re.search(self.counts[0], output, re.M) else (0, 1, 0)
 
     def readme_block(self):
-        text = ('import hnx.*;\n\nfinal class Block {\n    public static void main(String[] arguments) {\n'
+        text = ('import hnx.*;\n\nfinal class App {\n    public static void main(String[] arguments) {\n'
                 '        float[] vectors = new float[256], query = new float[128];\n        long[] labels = {1, 2};\n'
                 + self.readme() + '    }\n}\n')
-        path = self.write_readme('Block.java', text)
-        self.must('javac', '-cp', f'{JNA}:{self.classes}', '-d', os.path.dirname(path), path)
-        self.must(*self.java('Block', classes=f'{self.classes}:{os.path.dirname(path)}'), cwd=os.path.dirname(path))
+        self.run_readme('javac', {'App.java': text}, JNA=JNA, JAVA_TOOL_OPTIONS='-Xmx512m')
 
     def version(self, folder, **environment):
         shutil.copytree(os.path.join(self.classes, 'hnx'), os.path.join(folder, 'hnx'), dirs_exist_ok=True)
@@ -242,10 +252,10 @@ class Node(Language):
         return super().counted(output) if re.search(self.counts[0], output, re.M) else (0, 1, 0)
 
     def readme_block(self):
-        text = self.readme().replace("'hnx'", repr(self.folder))
-        path = self.write_readme('block.js', 'async function life(vectors, query, labels) {\n' + text + '}\n'
-                                 'life(new Float32Array(256), new Float32Array(128), [1, 2]);\n')
-        self.must('node', '--unhandled-rejections=strict', path, cwd=os.path.dirname(path))
+        text = ('async function life(vectors, query, labels) {\n' + self.readme() + '}\n'
+                'life(new Float32Array(256), new Float32Array(128), [1, 2]);\n')
+        self.run_readme('npm install', {'app.js': text, 'package.json': '{"private": true}\n'}, npm_config_prefer_offline='true',
+                        npm_config_audit='false', npm_config_fund='false')
 
     def version(self, folder, **environment):
         for name in 'abi.js', 'index.js':
@@ -310,7 +320,7 @@ def prepare(language, totals, libraries):
     step('write', language.write)
     step('readme', language.readme_block)
     if language.name == 'go':
-        step('system_library', lambda: language.system_library(libraries))
+        step('system_library', language.system_library)
     else:
         step('finds_the_library', lambda: finds_the_library(language, libraries))
     return True
@@ -350,6 +360,11 @@ def main(arguments):
     for folder in EXCHANGE, os.path.join(WORK, 'readme'):
         shutil.rmtree(folder, ignore_errors=True)
         os.makedirs(folder)
+    tree = os.path.join(WORK, 'tree')  # as somebody has it who has run make
+    shutil.rmtree(tree, ignore_errors=True)
+    os.makedirs(os.path.join(tree, 'target'))
+    os.symlink(EXAMPLES, os.path.join(tree, 'examples'))
+    os.symlink(libraries, os.path.join(tree, 'target', 'release'))
     exchange = [python, os.path.join(HERE, 'exchange.py')]
     subprocess.run([*exchange, 'write', EXCHANGE], env=environment, check=True)
 

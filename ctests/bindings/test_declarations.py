@@ -98,6 +98,21 @@ class Declarations(unittest.TestCase):
                 wrong = self.check(suffix, RIGHT[suffix].replace(old, new, 1))
                 self.assertTrue(any(said in sentence for sentence in wrong), (suffix, new, wrong))
 
+    def test_each_missing_status_is_named(self):
+        expected = declarations.description()
+        statuses = [name for name in expected.constants if name.startswith("HNX_ERR_")]
+        self.assertGreaterEqual(len(statuses), 17)
+        for name in declarations.FILES:
+            path = declarations.ROOT / name
+            lines = path.read_text().splitlines(keepends=True)
+            self.assertEqual(declarations.lacking(declarations.READERS[path.suffix](path), expected), [], name)
+            for status in (statuses[0], statuses[-1]):
+                with tempfile.TemporaryDirectory() as folder:
+                    copy = pathlib.Path(folder) / path.name
+                    copy.write_text("".join(line for line in lines if status not in line))
+                    wrong = declarations.lacking(declarations.READERS[path.suffix](copy), expected)
+                    self.assertEqual(wrong, [f"{status} is missing"], name)
+
 
 if __name__ == "__main__":
     unittest.main()

@@ -105,6 +105,10 @@ static void refused(const hnx_index *index, const float *query)
     hnx_filter filter = filter_zero();
     options.filter = &filter;
     CHECK_STATUS(HNX_ERR_INVALID_ARGUMENT, hnx_query(index, query, 1, K, &options, found, NULL, NULL));
+    filter.labels = &label, filter.label_count = 1; /* and nobody says what for */
+    CHECK_TEXT(HNX_ERR_INVALID_ARGUMENT, "HNX_FILTER_ONLY or HNX_FILTER_EXCEPT",
+               hnx_query(index, query, 1, K, &options, found, NULL, NULL));
+    filter.labels = NULL;
     filter.flags = HNX_FILTER_ONLY, filter.label_count = 1;
     CHECK_STATUS(HNX_ERR_INVALID_ARGUMENT, hnx_query(index, query, 1, K, &options, found, NULL, NULL));
     filter.labels = &label, filter.label_count = SIZE_MAX / 4;

@@ -222,6 +222,8 @@ static void capacity(const float *rows)
     graph_fill(graph, rows + 5 * GRAPH_DIM, COUNT - 5, FIRST + 5, COUNT);
     graph_check_exact(graph, rows, NULL, COUNT, FIRST, rows + 7, K);
     CHECK_STATUS(HNX_ERR_OUT_OF_MEMORY, hnx_graph_resize(graph, (size_t)1 << 31));
+    CHECK_STATUS(HNX_ERR_OUT_OF_MEMORY, hnx_graph_resize(graph, (size_t)1 << 60));
+    CHECK_STATUS(HNX_ERR_OUT_OF_MEMORY, hnx_graph_resize(graph, SIZE_MAX));
     graph_check_exact(graph, rows, NULL, COUNT, FIRST, rows + 9, K);
     hnx_graph_free(graph);
 }

@@ -7,6 +7,18 @@
 
 #include "check.h"
 
+/* The call fails with this status, and the words have `part` in them. */
+#define CHECK_TEXT(expected, part, call) check_text(__FILE__, __LINE__, #call, (expected), (call), (part))
+
+static inline void check_text(const char *file, int line, const char *call, int32_t expected, int32_t got, const char *part)
+{
+    char text[513] = "";
+    check_status(file, line, call, expected, got);
+    hnx_last_error(text, sizeof text);
+    if (strstr(text, part) == NULL)
+        check_failed(file, line, part);
+}
+
 static inline hnx_options index_options(uint32_t metric, size_t dim, size_t max_elements)
 {
     hnx_options options;

@@ -31,7 +31,12 @@ static void wrong_dim(const char *path)
     for (size_t at = 0; at < sizeof dims / sizeof *dims; at++)
         for (size_t flag = 0; flag < 3; flag++) {
             const hnx_load_options options = load_options(HNX_METRIC_L2, dims[at], flags[flag]);
+            char text[513], dim[32], given[32];
             load_refused(HNX_ERR_CORRUPT, path, &options);
+            hnx_last_error(text, sizeof text);
+            snprintf(dim, sizeof dim, "dim %d, ", DIM);
+            snprintf(given, sizeof given, "not %zu as given", dims[at]);
+            CHECK(strncmp(text, path, strlen(path)) == 0 && strstr(text, dim) != NULL && strstr(text, given) != NULL);
         }
 }
 

@@ -62,7 +62,7 @@ static void flips(const char *folder, size_t step)
                 CHECK(strcmp(info.first_file, NAMES[file]) == 0 && info.damaged >= 1);
                 /* The part that the offset names holds the bit. */
                 CHECK(info.first_offset <= bit / 8 && bit / 8 < info.first_offset + 200);
-                CHECK(strncmp(text, path, strlen(path)) == 0);
+                CHECK(strncmp(text, folder, strlen(folder)) == 0);
                 if (file == 1)
                     CHECK(info.first_record == bit / 8 / (size / COUNT));
             }
@@ -97,6 +97,34 @@ static void copy(void)
     }
 }
 
+/* What is not there is told by its name, and what is wrong with a file once. */
+static void not_there(void)
+{
+    char path[64], text[513];
+    size_t size;
+    unsigned char *header = files_read("copy/header.bin", &size);
+    CHECK_TEXT(HNX_ERR_NOT_FOUND, "absent", hnx_verify("absent", NULL));
+    CHECK_TEXT(HNX_ERR_NOT_FOUND, "copy/header.bin is no directory", hnx_verify("copy/header.bin", NULL));
+    CHECK(size > 4);
+    header[4] = 1; /* offsetLevel0 */
+    files_write("copy/header.bin", header, size);
+    CHECK_TEXT(HNX_ERR_CORRUPT, "copy: header.bin: offsetLevel0 1 is not 0", hnx_verify("copy", NULL));
+    header[4] = 0, header[0] = 7;
+    files_write("copy/header.bin", header, size);
+    CHECK_TEXT(HNX_ERR_VERSION, "copy: header.bin: persistence version 7", hnx_verify("copy", NULL));
+    hnx_last_error(text, sizeof text);
+    CHECK(strstr(strstr(text, "header.bin") + 1, "header.bin") == NULL);
+    header[0] = 1;
+    files_write("copy/header.bin", header, size);
+    free(header);
+    CHECK_OK(hnx_verify("copy", NULL));
+    for (size_t file = 4; file-- > 0;) {
+        snprintf(path, sizeof path, "copy/%s", NAMES[file]);
+        files_remove(path);
+        CHECK_TEXT(HNX_ERR_NOT_FOUND, NAMES[file], hnx_verify("copy", NULL));
+    }
+}
+
 static void verify(const float *rows, const uint64_t *labels, size_t step)
 {
     hnx_options options = index_options(metric, DIM, 0);
@@ -118,6 +146,7 @@ static void verify(const float *rows, const uint64_t *labels, size_t step)
     copy();
     flips("index", step);
     flips("copy", 3 * step);
+    not_there();
     files_remove("index");
     files_remove("copy");
 }
@@ -132,8 +161,6 @@ int main(void)
     verify(rows, labels, check_pick(61, 1));
     metric = HNX_METRIC_L2;
     verify(rows, labels, check_pick(61, 5));
-    CHECK_STATUS(HNX_ERR_NOT_FOUND, hnx_verify("absent", NULL));
-    CHECK_STATUS(HNX_ERR_NOT_FOUND, hnx_verify("/dev/null", NULL));
     files_leave(folder);
     free(rows);
     free(labels);

@@ -21,11 +21,12 @@ headers=$(cd "$libdir/cmake/hnx" && cmake -P "$top/where.cmake" 2>&1 || true)
 
 readme() { python3 "$here/../readme.py" "$@"; }
 
-# project NAME EXTENSION: a folder with a program in it, which is then the current one.
+# project NAME EXTENSION: a folder with a program in it, which is then the current one. NAME-bare: it includes "hnswlib.h".
 project() {
     echo "-- $1"
     mkdir -p "$top/$1" && cd "$top/$1"
     if [ "$2" = c ]; then cp "$here/app.c" .; else readme cpp '#include <hnswlib/hnswlib.h>' >app.cpp; fi
+    [[ $1 != *-bare ]] || sed -i 's|<hnswlib/hnswlib.h>|"hnswlib.h"|' app.cpp
 }
 
 # starts PROGRAM shared|static: it runs, and it needs libhnx.so exactly when it should.
@@ -58,6 +59,15 @@ programs_of_cmake() {
     grep -q 'with requested version "0.2"' version.txt || { cat version.txt && return 1; }
 }
 
+# Where the system does not search: the README's lines, nothing else.
+programs_of_a_prefix() {
+    local lines
+    project prefix c
+    lines=$(readme sh 'export PKG_CONFIG_PATH')
+    echo "$lines"
+    env -u CMAKE_PREFIX_PATH -u PKG_CONFIG_PATH -u LD_LIBRARY_PATH PREFIX="$prefix" bash -euc "$lines"
+}
+
 # Each line that the README shows for C.
 programs_of_compilers() {
     local line count=0
@@ -85,12 +95,23 @@ programs_of_compilers() {
     fi
 }
 
+# The names of hnswlib's headers without a folder before them are nobody else's.
+names_collide_with_nothing() {
+    local header
+    echo "-- names of headers"
+    for header in "$headers"/hnx/hnswlib/*.h; do
+        header=${header##*/}
+        ! echo "#include <$header>" | c++ -E -x c++ - >/dev/null 2>&1 || { echo "the system has a $header, too" && return 1; }
+    done
+}
+
 # Hosts of hnswlib's classes; the last one as it was written for hnswlib, CMakeLists.txt included.
 hosts_of_hnswlib() {
     local lines
     lines=$(readme cmake hnswlib::hnswlib)
     with_cmake hnswlib-cmake cpp shared "$lines"
     with_cmake hnswlib-cmake-static cpp static "${lines//hnswlib::hnswlib/hnswlib::hnswlib_static}"
+    with_cmake hnswlib-cmake-bare cpp shared "$lines"
     project hnswlib-unchanged cpp
     printf '%s\n' 'cmake_minimum_required(VERSION 3.16)' 'project(app CXX)' 'find_package(hnswlib REQUIRED)' \
         'add_executable(app app.cpp)' 'target_link_libraries(app PRIVATE hnswlib::hnswlib)' >CMakeLists.txt
@@ -101,10 +122,15 @@ hosts_of_hnswlib() {
         project hnswlib-cc cpp
         eval "$(readme sh 'c++ app.cpp')"
         starts ./a.out shared
+        project hnswlib-cc-bare cpp
+        eval "$(readme sh 'c++ app.cpp')"
+        starts ./a.out shared
     fi
+    names_collide_with_nothing
 }
 
 programs_of_cmake
+[ "$only" = cmake ] || programs_of_a_prefix
 [ "$only" = cmake ] || programs_of_compilers
 if [ -e "$headers/hnx/hnswlib/hnswlib.h" ]; then
     hosts_of_hnswlib

@@ -28,6 +28,11 @@ const constants = {
     HNX_FORMAT_HNSWLIB: 0,
     HNX_FORMAT_CHROMA: 1,
     HNX_FORMAT_CHROMA_DIRECTORY: 2,
+    HNX_SALVAGE_BEYOND_COUNT: 8,
+    HNX_DAMAGE_HEADER: 1,
+    HNX_DAMAGE_RECORDS: 2,
+    HNX_DAMAGE_LENGTHS: 4,
+    HNX_DAMAGE_LISTS: 8,
     HNX_OK: 0,
     HNX_ERR_INVALID_ARGUMENT: -1,
     HNX_ERR_OUT_OF_MEMORY: -2,
@@ -45,6 +50,7 @@ const constants = {
     HNX_ERR_POISONED: -14,
     HNX_ERR_INTERNAL: -15,
     HNX_ERR_EXISTS: -16,
+    HNX_ERR_CONFLICT: -17,
 };
 
 koffi.opaque('hnx_index');
@@ -71,6 +77,20 @@ const structs = {
     hnx_persist_info: {
         struct_size: 'size_t', generation: 'uint64_t', records_written: 'uint64_t', bytes_written: 'uint64_t',
     },
+    hnx_verify_info: {
+        struct_size: 'size_t', records: 'uint64_t', checked: 'uint64_t', damaged: 'uint64_t', first_record: 'uint64_t',
+        first_offset: 'uint64_t', first_file: 'const char *',
+    },
+    hnx_salvage_options: {
+        struct_size: 'size_t', metric: 'uint32_t', flags: 'uint32_t', dim: 'size_t', m: 'size_t', ef_construction: 'size_t',
+        threads: 'uint32_t', reserved: 'uint32_t',
+    },
+    hnx_salvage_info: {
+        struct_size: 'size_t', damage: 'uint32_t', reserved: 'uint32_t', stated: 'uint64_t', records: 'uint64_t',
+        kept: 'uint64_t', deleted: 'uint64_t', missing: 'uint64_t', unwritten: 'uint64_t', unreadable: 'uint64_t',
+        not_finite: 'uint64_t', implausible: 'uint64_t', duplicates: 'uint64_t', lengths_lost: 'uint64_t',
+        mismatched: 'uint64_t',
+    },
     hnx_stats_info: {
         struct_size: 'size_t', metric: 'uint32_t', flags: 'uint32_t', dim: 'size_t', count: 'size_t', deleted: 'size_t',
         capacity: 'size_t', m: 'size_t', ef_construction: 'size_t', ef: 'size_t', max_level: 'int32_t',
@@ -94,6 +114,8 @@ const functions = {
     hnx_labels: ['int32_t', ['const hnx_index *', 'uint32_t', 'void *', 'size_t', '_Out_ size_t *']],
     hnx_persist_dirty: ['int32_t', ['hnx_index *', 'const hnx_persist_options *', '_Inout_ hnx_persist_info *']],
     hnx_save: ['int32_t', ['const hnx_index *', 'const char *', 'uint32_t']],
+    hnx_verify: ['int32_t', ['const char *', '_Inout_ hnx_verify_info *']],
+    hnx_salvage: ['int32_t', ['const char *', 'const hnx_salvage_options *', '_Out_ hnx_index **', '_Inout_ hnx_salvage_info *']],
     hnx_count: ['size_t', ['const hnx_index *']],
     hnx_deleted_count: ['size_t', ['const hnx_index *']],
     hnx_capacity: ['size_t', ['const hnx_index *']],

@@ -3,7 +3,8 @@
  *
  * Methods that return a promise work on a thread of libuv's pool and leave the event loop free; they copy what they are
  * given first. Others block. Any of them may run beside any other, and beside close().
- * A call that fails throws, or rejects with, an {@link HnxError}; arguments of a wrong type are a TypeError or RangeError.
+ * A call that fails throws, or rejects with, an {@link HnxError}; arguments of a wrong type and options that do not exist
+ * are a TypeError or RangeError.
  */
 
 /** Labels: a BigUint64Array is used as it is; numbers must be safe integers. */
@@ -48,11 +49,15 @@ export interface AddOptions {
     guided?: boolean;
 }
 
+export type Exactness = 'f32' | 'certified' | 'guided';
+
 export interface QueryOptions {
     /** Size of the candidate list; 0, the default: the index's. */
     ef?: number;
     /** 0, the default: all cores. */
     threads?: number;
+    /** How exact a query is; default 'default', see stats().exactness. */
+    exactness?: 'default' | Exactness;
     /** The labels that may be found. */
     only?: Labels;
     /** The labels that may not be found. */
@@ -85,6 +90,44 @@ export interface Stats {
     recordBytes: number;
     otherBytes: number;
     dirtyRecords: number;
+    /** What 'default' stands for on this index. */
+    exactness: Exactness;
+    /** Memory of the codes, which are in no file. */
+    codeBytes: number;
+}
+
+export interface SalvageOptions {
+    /** Default 'l2'. */
+    metric?: 'l2' | 'ip' | 'cosine';
+    /** Floats per vector. */
+    dim: number;
+    /** 0, the default: found out. */
+    m?: number;
+    /** 0, the default: as the header states, or 200. */
+    efConstruction?: number;
+    /** 0, the default: all cores. */
+    threads?: number;
+    allowReplaceDeleted?: boolean;
+    /** Keep also what looks like a record behind the number that the header states. */
+    beyondCount?: boolean;
+}
+
+/** An index in memory, and what was kept and dropped: see hnx_salvage_info in hnx.h. */
+export interface Salvaged {
+    index: Index;
+    damage: ('header' | 'records' | 'lengths' | 'lists')[];
+    stated: number;
+    records: number;
+    kept: number;
+    deleted: number;
+    missing: number;
+    unwritten: number;
+    unreadable: number;
+    notFinite: number;
+    implausible: number;
+    duplicates: number;
+    lengthsLost: number;
+    mismatched: number;
 }
 
 /** A call that failed. */
@@ -93,6 +136,10 @@ export class HnxError extends Error {
     readonly status: number;
     /** Its name, such as 'HNX_ERR_NOT_FOUND'. */
     readonly code: string;
+    /** The cause. */
+    readonly text: string;
+    /** Of add(): the status of each row, 0 for those that were added. */
+    readonly rowStatus?: Int32Array;
 }
 
 export class Index {
@@ -101,6 +148,8 @@ export class Index {
     static create(options: CreateOptions): Index;
     /** Opens a file of hnswlib or Chroma, or a directory of Chroma, which persist() then writes to. */
     static load(path: string, options: LoadOptions): Promise<Index>;
+    /** Builds an index from what can be read of a damaged directory or file. */
+    static salvage(path: string, options: SalvageOptions): Promise<Salvaged>;
     /** Frees the index: now, or when the calls that run have ended. May be called again. */
     close(): void;
     /** Adds a vector for each label, or updates those whose label exists. A row that fails leaves the others to be added. */
@@ -132,6 +181,11 @@ export class Index {
     save(path: string, format?: 'hnswlib' | 'chroma' | 'directory'): Promise<void>;
 }
 
+/**
+ * Compares a directory with the checksums beside it: how many records it has, and how many of them were compared. Damage is
+ * an HnxError, HNX_ERR_CORRUPT, whose text names file, byte and record.
+ */
+export function verify(path: string): Promise<{ records: number; checked: number }>;
 /** Version of the loaded library. */
 export function version(): string;
 /** The instruction set it uses. */

@@ -20,16 +20,24 @@ const lib = load();
 if (!lib.hnx_version().startsWith('0.1.')) throw new Error(`libhnx is ${lib.hnx_version()}; this module needs 0.1`);
 
 const METRICS = { l2: abi.HNX_METRIC_L2, ip: abi.HNX_METRIC_IP, cosine: abi.HNX_METRIC_COSINE };
+const EXACTNESS = {
+    default: abi.HNX_EXACTNESS_DEFAULT, f32: abi.HNX_EXACTNESS_F32, certified: abi.HNX_EXACTNESS_CERTIFIED, guided: abi.HNX_EXACTNESS_GUIDED,
+};
+const DAMAGE = {
+    header: abi.HNX_DAMAGE_HEADER, records: abi.HNX_DAMAGE_RECORDS, lengths: abi.HNX_DAMAGE_LENGTHS, lists: abi.HNX_DAMAGE_LISTS,
+};
 const CHECKS = { default: abi.HNX_CHECK_DEFAULT, fast: abi.HNX_CHECK_FAST, deep: abi.HNX_CHECK_DEEP };
 const FORMATS = { hnswlib: abi.HNX_FORMAT_HNSWLIB, chroma: abi.HNX_FORMAT_CHROMA, directory: abi.HNX_FORMAT_CHROMA_DIRECTORY };
 const WHICH = { live: abi.HNX_LABELS_LIVE, deleted: abi.HNX_LABELS_DELETED, all: abi.HNX_LABELS_ALL };
 const U64 = 2n ** 64n;
 
-/** A call that failed: `status` by its number, `code` by its name, such as 'HNX_ERR_NOT_FOUND'. */
+/** A call that failed: `status` by its number, `code` by its name, such as 'HNX_ERR_NOT_FOUND', `text` the cause. */
 class HnxError extends Error {
-    constructor(status, text) {
+    constructor(status, text, rowStatus) {
         super(`${lib.hnx_status_name(status)}: ${text}`);
         this.name = 'HnxError';
+        this.text = text;
+        if (rowStatus) this.rowStatus = rowStatus;
         this.status = status;
         this.code = lib.hnx_status_name(status);
     }
@@ -71,6 +79,13 @@ function oneOf(table, key, name) {
     return table[key];
 }
 
+/** Options, none of which is misspelt. */
+function known(options, ...keys) {
+    if (options === null || typeof options !== 'object') throw new TypeError(`options are ${options === null ? 'null' : typeof options}, not an object`);
+    for (const key in options) if (!keys.includes(key)) throw new TypeError(`unknown option ${key}: not one of ${keys.join(', ')}`);
+    return options;
+}
+
 function label(value) {
     if (typeof value === 'number') return BigInt(integer(value, 'a label'));
     if (typeof value !== 'bigint' || value < 0n || value >= U64) throw new TypeError(`a label is ${String(value)}: not an integer below 2^64`);
@@ -87,6 +102,11 @@ function labelArray(labels, name) {
 function file(name) {
     if (typeof name !== 'string' || name.includes('\0')) throw new TypeError(`the path is ${typeof name === 'string' ? 'one with a zero byte' : typeof name}`);
     return name;
+}
+
+/** Numbers of 64 bits as they are counted here. */
+function counts(info, ...names) {
+    return names.map((name) => Number(info[name]));
 }
 
 function flags(...pairs) {
@@ -131,6 +151,7 @@ class Index {
     }
 
     static create(options) {
+        known(options, 'metric', 'dim', 'maxElements', 'm', 'efConstruction', 'seed', 'persistPath', 'allowReplaceDeleted');
         const out = [null];
         check(lib.hnx_init(abi.struct('hnx_options', {
             metric: oneOf(METRICS, options.metric ?? 'l2', 'metric'),
@@ -146,6 +167,7 @@ class Index {
     }
 
     static async load(name, options) {
+        known(options, 'metric', 'dim', 'maxElements', 'allowReplaceDeleted', 'mmap', 'readOnly', 'check');
         const out = [null];
         await off('hnx_load', file(name), abi.struct('hnx_load_options', {
             metric: oneOf(METRICS, options.metric ?? 'l2', 'metric'),
@@ -156,6 +178,26 @@ class Index {
             check: oneOf(CHECKS, options.check ?? 'default', 'check'),
         }), out);
         return new Index(INSIDE, out[0]);
+    }
+
+    static async salvage(name, options) {
+        known(options, 'metric', 'dim', 'm', 'efConstruction', 'threads', 'allowReplaceDeleted', 'beyondCount');
+        const [out, info] = [[null], abi.struct('hnx_salvage_info')];
+        await off('hnx_salvage', file(name), abi.struct('hnx_salvage_options', {
+            metric: oneOf(METRICS, options.metric ?? 'l2', 'metric'),
+            flags: flags([options.allowReplaceDeleted, abi.HNX_ALLOW_REPLACE_DELETED], [options.beyondCount, abi.HNX_SALVAGE_BEYOND_COUNT]),
+            dim: integer(options.dim, 'dim'),
+            m: integer(options.m ?? 0, 'm'),
+            ef_construction: integer(options.efConstruction ?? 0, 'efConstruction'),
+            threads: integer(options.threads ?? 0, 'threads', 2 ** 31),
+        }), out, info);
+        const [stated, records, kept, deleted, missing, unwritten, unreadable, notFinite, implausible, duplicates, lengthsLost,
+            mismatched] = counts(info, 'stated', 'records', 'kept', 'deleted', 'missing', 'unwritten', 'unreadable', 'not_finite',
+            'implausible', 'duplicates', 'lengths_lost', 'mismatched');
+        return {
+            index: new Index(INSIDE, out[0]), damage: Object.keys(DAMAGE).filter((part) => info.damage & DAMAGE[part]), stated, records,
+            kept, deleted, missing, unwritten, unreadable, notFinite, implausible, duplicates, lengthsLost, mismatched,
+        };
     }
 
     close() {
@@ -206,6 +248,7 @@ class Index {
     // ------------------------------------------------------------------------------------------ adding, deleting
 
     #adding(vectors, labels, options) {
+        known(options, 'threads', 'replaceDeleted', 'insertOnly', 'updateOnly', 'guided');
         const rows = this.#rows(vectors, 'vectors');
         labels = labelArray(labels, 'labels');
         if (labels.length !== rows) throw new RangeError(`${rows} vectors for ${labels.length} labels`);
@@ -225,8 +268,15 @@ class Index {
             const status = await onThread('hnx_add', pointer, floats, numbers, rows, how, statuses);
             if (status === abi.HNX_OK) return;
             check(lib.hnx_add(pointer, null, null, 0, how, null)); // what has nothing to do with rows, with its text
-            const row = statuses.findIndex((s) => s !== abi.HNX_OK);
-            throw new HnxError(status, row < 0 ? 'nothing was added' : `row ${row}, label ${numbers[row]}; ${statuses.reduce((n, s) => n + (s !== 0), 0)} of ${rows} rows were not added`);
+            if (statuses.every((s) => s === abi.HNX_OK)) throw new HnxError(status, 'nothing was added');
+            // The first row that failed is added once more here: it fails again and says why, or succeeds.
+            const one = (row) => lib.hnx_add(pointer, floats.subarray(row * this.#dim, (row + 1) * this.#dim), numbers.subarray(row, row + 1), 1, how, null);
+            for (let row; (row = statuses.findIndex((s) => s !== abi.HNX_OK)) >= 0;) {
+                statuses[row] = one(row);
+                if (statuses[row] === abi.HNX_OK) continue;
+                const why = lastError(statuses[row]).text.replace(/^row 0: /, '');
+                throw new HnxError(statuses[row], `row ${row}, label ${numbers[row]}: ${why}; ${statuses.filter((s) => s !== abi.HNX_OK).length} of ${rows} rows were not added`, statuses);
+            }
         });
     }
 
@@ -258,6 +308,7 @@ class Index {
     // ------------------------------------------------------------------------------------------ asking
 
     #asking(queries, k, options) {
+        known(options, 'ef', 'threads', 'exactness', 'only', 'except', 'filter');
         const rows = this.#rows(queries, 'queries');
         integer(k, 'k', 2 ** 31);
         if (options.only !== undefined && options.except !== undefined) throw new TypeError('only and except exclude each other');
@@ -265,6 +316,7 @@ class Index {
         const how = abi.struct('hnx_query_options', {
             ef: integer(options.ef ?? 0, 'ef'),
             threads: integer(options.threads ?? 0, 'threads', 2 ** 31),
+            exactness: oneOf(EXACTNESS, options.exactness ?? 'default', 'exactness'),
         });
         if (listed !== undefined) {
             const labels = labelArray(listed, 'the list of a filter').slice();
@@ -278,7 +330,7 @@ class Index {
     }
 
     async query(queries, k, options = {}) {
-        if (options.filter !== undefined) throw new TypeError('a function cannot be asked off the event loop: list the labels, or querySync()');
+        if (options?.filter !== undefined) throw new TypeError('a function cannot be asked off the event loop: list the labels, or querySync()');
         const { rows, how, result, counts } = this.#asking(queries, k, options);
         const floats = queries.slice(); // see add()
         await this.#meanwhile((pointer) => off('hnx_query', pointer, floats, rows, k, how, result.labels, result.distances, counts));
@@ -336,7 +388,8 @@ class Index {
             dim: info.dim, count: info.count, deleted: info.deleted, capacity: info.capacity, m: info.m,
             efConstruction: info.ef_construction, ef: info.ef, maxLevel: info.max_level,
             recordBytes: Number(info.record_bytes), otherBytes: Number(info.other_bytes),
-            dirtyRecords: Number(info.dirty_records),
+            dirtyRecords: Number(info.dirty_records), codeBytes: Number(info.code_bytes),
+            exactness: Object.keys(EXACTNESS).find((name) => EXACTNESS[name] === info.exactness),
         };
     }
 
@@ -362,4 +415,11 @@ class Index {
     }
 }
 
-module.exports = { Index, HnxError, version: () => lib.hnx_version(), cpuName: () => lib.hnx_cpu_name() };
+async function verify(name) {
+    const info = abi.struct('hnx_verify_info');
+    await off('hnx_verify', file(name), info);
+    const [records, checked] = counts(info, 'records', 'checked');
+    return { records, checked };
+}
+
+module.exports = { Index, HnxError, verify, version: () => lib.hnx_version(), cpuName: () => lib.hnx_cpu_name() };

@@ -6,7 +6,7 @@ const fs = require('node:fs');
 const os = require('node:os');
 const path = require('node:path');
 const test = require('node:test');
-const { Index, HnxError } = require('./index.js');
+const { Index, HnxError, verify } = require('./index.js');
 
 const [ROWS, DIM, K] = [2000, 128, 10];
 
@@ -126,6 +126,36 @@ function tests() {
         }
     });
 
+    test('exactness', async () => {
+        const index = build({ metric: 'cosine' });
+        assert.equal(index.stats().exactness, 'guided');
+        assert.ok(index.stats().codeBytes >= ROWS * DIM);
+        assert.deepEqual(await index.query(QUERIES, K, { exactness: 'certified' }), index.querySync(QUERIES, K, { exactness: 'f32' }));
+        assert.throws(() => index.querySync(QUERIES, K, { exactness: 'f64' }), /exactness is f64: not one of default, f32/);
+        index.close();
+    });
+
+    test('verify and salvage', async (t) => {
+        const persistPath = path.join(temporary(t), 'persisted');
+        const index = build({ persistPath });
+        deleteSome(index);
+        await index.persist();
+        index.close();
+        assert.deepEqual(await verify(persistPath), { records: ROWS, checked: ROWS });
+        const file = fs.openSync(path.join(persistPath, 'data_level0.bin'), 'r+');
+        fs.writeSync(file, 'damage', 1000);
+        fs.closeSync(file);
+        await assert.rejects(verify(persistPath), fails('HNX_ERR_CORRUPT', `${persistPath}: data_level0.bin: record`));
+        await assert.rejects(verify('absent'), fails('HNX_ERR_NOT_FOUND', 'absent'));
+        fs.rmSync(path.join(persistPath, 'link_lists.bin'));
+        const { index: salvaged, ...found } = await Index.salvage(persistPath, { dim: DIM });
+        assert.ok(found.damage.includes('lists') && found.kept >= ROWS - 1, JSON.stringify(found));
+        assert.deepEqual([salvaged.count, salvaged.stats().deleted], [found.kept, found.deleted]);
+        assertNear(await salvaged.query(QUERIES, K, { ef: 200 }), nearest(live));
+        salvaged.close();
+        await assert.rejects(Index.salvage('absent', { dim: DIM }), fails('HNX_ERR_NOT_FOUND', 'absent'));
+    });
+
     test('files of others', { skip: !process.env.HNX_EXCHANGE && 'HNX_EXCHANGE is not set' }, async () => {
         const expected = nearest(live);
         const names = fs.readdirSync(process.env.HNX_EXCHANGE);
@@ -146,8 +176,13 @@ function tests() {
         assert.throws(() => index.unmarkDeleted(1), fails('HNX_ERR_NOT_DELETED', 'label 1'));
         assert.throws(() => index.addSync(row(0), [2]), fails('HNX_ERR_FULL', 'row 0'));
         assert.throws(() => index.addSync(nan, [1, 4]), fails('HNX_ERR_INVALID_ARGUMENT', 'row 1'));
-        await assert.rejects(index.add(row(0), [2]), fails('HNX_ERR_FULL', 'row 0, label 2; 1 of 1'));
-        await assert.rejects(index.add(nan, [1, 4]), fails('HNX_ERR_INVALID_ARGUMENT', 'row 1, label 4; 1 of 2'));
+        await assert.rejects(index.add(row(0), [2]), fails('HNX_ERR_FULL', 'row 0, label 2: '));
+        await assert.rejects(index.add(nan, [1, 4]), (error) => {
+            assert.match(error.message, /^HNX_ERR_INVALID_ARGUMENT: row 1, label 4: .*NaN.*; 1 of 2 rows were not added$/);
+            assert.deepEqual([...error.rowStatus], [0, error.status]);
+            return true;
+        });
+        await assert.rejects(index.add(BASE.slice(0, 2 * DIM), [1, 2]), (error) => error.rowStatus[0] === 0 && /^row 1, label 2: .*1 of 2/.test(error.text));
         await assert.rejects(index.add(row(0), [1], { insertOnly: true }), fails('HNX_ERR_EXISTS', 'label 1'));
         await assert.rejects(index.add(row(0), [2], { updateOnly: true }), fails('HNX_ERR_NOT_FOUND', 'label 2'));
         await assert.rejects(index.add(row(0), [2], { replaceDeleted: true }), fails('HNX_ERR_INVALID_ARGUMENT', 'not allowed'));
@@ -183,6 +218,14 @@ function tests() {
             () => Index.load('x\0', { dim: 4 }), () => Index.load('x', { dim: '4' })]) {
             await assert.rejects(call, (error) => error instanceof TypeError || error instanceof RangeError, String(call));
         }
+        const misspelt = { efs: 80 };
+        for (const call of [() => Index.create({ dim: 4, ...misspelt }), () => index.addSync(row(0), [1], misspelt),
+            () => index.querySync(row(0), 1, misspelt)]) assert.throws(call, { name: 'TypeError', message: /^unknown option efs/ });
+        for (const call of [() => Index.load('x', { dim: 4, ...misspelt }), () => Index.salvage('x', { dim: 4, ...misspelt }),
+            () => index.add(row(0), [1], misspelt), () => index.query(row(0), 1, misspelt)]) {
+            await assert.rejects(call, (error) => error instanceof TypeError && error.message.startsWith('unknown option efs'), String(call));
+        }
+        assert.throws(() => index.querySync(row(0), 1, 5), TypeError);
         assert.deepEqual((await index.query(new Float32Array(0), K)).labels.length, 0);
         await index.add(new Float32Array(0), []);
         index.addSync(row(3), [2n ** 64n - 2n]);

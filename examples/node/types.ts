@@ -1,5 +1,5 @@
 // Compiled by the tests, never run: index.d.ts says what it should.
-import { CreateOptions, HnxError, Index, Result, cpuName, version } from './index';
+import { CreateOptions, Exactness, HnxError, Index, Result, cpuName, verify, version } from './index';
 
 export async function life(options: CreateOptions): Promise<number> {
     const index: Index = Index.create({ ...options, metric: 'cosine', dim: 4, seed: 7n });
@@ -8,6 +8,11 @@ export async function life(options: CreateOptions): Promise<number> {
     const result: Result = await index.query(new Float32Array(4), 2, { only: new Set([1n, 2n]) });
     const first: bigint = result.labels[0];
     index.querySync(new Float32Array(4), 2, { filter: (label: bigint) => label !== first });
+    const exactness: Exactness = index.stats().exactness;
+    index.querySync(new Float32Array(4), 2, { exactness });
+    const { index: salvaged, kept } = await Index.salvage('damaged', { dim: 4, metric: 'cosine' });
+    salvaged.close();
+    const { checked } = await verify('directory');
     // @ts-expect-error A function cannot be asked off the event loop.
     await index.query(new Float32Array(4), 2, { filter: () => true });
     // @ts-expect-error Doubles are not floats.
@@ -18,5 +23,5 @@ export async function life(options: CreateOptions): Promise<number> {
     new Index();
     const error = new HnxError('text');
     index.close();
-    return error.status + result.distances[0] + version().length + cpuName().length;
+    return kept + checked + error.status + result.distances[0] + version().length + cpuName().length;
 }

@@ -1,5 +1,7 @@
 #!/usr/bin/env python3
-"""Tests of the Python binding: test_hnx.py [-v]. HNX_EXCHANGE names a folder that ctests/bindings/run.py has filled."""
+"""Tests of the Python binding: test_hnx.py [-v]. HNX_EXCHANGE names a folder that ctests/bindings/run.py has filled,
+HNX_ORIGINALS that of the original packages (ctests/python/originals.sh).
+"""
 import copy
 import gc
 import os
@@ -14,7 +16,7 @@ import numpy as np
 import hnx
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-EXCHANGE = os.environ.get('HNX_EXCHANGE')
+EXCHANGE, ORIGINALS = os.environ.get('HNX_EXCHANGE'), os.environ.get('HNX_ORIGINALS')
 ROWS, DIM, K = 2000, 128, 10
 
 
@@ -93,6 +95,20 @@ class Answers(unittest.TestCase):
             with self.assertRaisesRegex(RuntimeError, 'contiguous 2D array'):
                 index.knn_query(QUERIES, K, filter=lambda _: False)
 
+    def test_exactness(self):
+        with build('cosine') as index:
+            stats = index.stats()
+            self.assertEqual(stats['exactness'], hnx.index.EXACTNESS['guided'])
+            self.assertGreaterEqual(stats['code_bytes'], ROWS * DIM)
+            expected, _ = nearest(space='cosine')
+            found = {name: index.knn_query(QUERIES, K, exactness=name) for name in hnx.index.EXACTNESS}
+            for labels, _ in found.values():
+                self.assert_near(labels, expected)
+            for a, b in zip(found['f32'], found['certified']):
+                np.testing.assert_array_equal(a, b)
+            with self.assertRaisesRegex(KeyError, 'f64'):
+                index.query(QUERIES, exactness='f64')
+
     def test_filter_that_raises(self):
         with build() as index:
             def wanted(label):
@@ -127,6 +143,31 @@ class Answers(unittest.TestCase):
                     if options.get('read_only'):
                         with self.assertRaisesRegex(hnx.Error, 'HNX_ERR_READ_ONLY'):
                             index.mark_deleted(1)
+
+    def test_verify_and_salvage(self):
+        with tempfile.TemporaryDirectory() as folder:
+            path = os.path.join(folder, 'persisted')
+            with build(persist_path=path) as index:
+                delete_some(index)
+                index.persist_dirty()
+            self.assertEqual(hnx.verify(path), (ROWS, ROWS))
+            with open(os.path.join(path, 'data_level0.bin'), 'r+b') as file:
+                file.seek(1000)
+                file.write(b'damage')
+            with self.assertRaisesRegex(hnx.Error, f'HNX_ERR_CORRUPT: {path}: data_level0.bin: record'):
+                hnx.verify(path)
+            with self.assertRaisesRegex(hnx.Error, 'HNX_ERR_NOT_FOUND.*absent'):
+                hnx.verify('absent')
+            os.remove(os.path.join(path, 'link_lists.bin'))
+            index, found = hnx.salvage(path, 'l2', DIM)
+            self.assertEqual((found['damage'] & hnx.abi.HNX_DAMAGE_LISTS, found['kept'], found['deleted']),
+                             (hnx.abi.HNX_DAMAGE_LISTS, index.get_current_count(), index.get_deleted_count()))
+            self.assertGreaterEqual(found['kept'], ROWS - 1)
+            index.set_ef(200)
+            self.assert_near(index.knn_query(QUERIES, K)[0], nearest(LIVE)[0])
+            self.assertLessEqual(set(index.get_ids_list()), set(LABELS.tolist()))
+            with self.assertRaisesRegex(hnx.Error, 'HNX_ERR_NOT_FOUND'):
+                hnx.salvage('absent', 'l2', DIM)
 
     @unittest.skipUnless(EXCHANGE, 'HNX_EXCHANGE is not set')
     def test_files_of_others(self):
@@ -249,6 +290,91 @@ class Hnswlib(unittest.TestCase):
         empty.init_index(4)
 
 
+def brute_force(module, space='l2', rows=ROWS):
+    index = module.BFIndex(space, DIM)
+    index.init_index(max_elements=ROWS)
+    index.add_items(BASE[:rows], LABELS[:rows])
+    return index
+
+
+class BruteForce(unittest.TestCase):
+    def test_exact_neighbours(self):
+        for space in 'l2', 'ip', 'cosine':
+            index = brute_force(hnx, space)
+            labels, distances = index.knn_query(QUERIES, k=K)
+            expected, exact = nearest(space=space)
+            np.testing.assert_allclose(distances, exact, rtol=1e-4, atol=1e-4)
+            for row, (found, wanted) in enumerate(zip(labels, expected)):  # in another order where distances are equal
+                self.assertEqual(len(set(found)), K)
+                different = found != wanted
+                np.testing.assert_allclose(distances[row][different], exact[row][different], rtol=1e-4, atol=1e-4)
+
+    @unittest.skipUnless(ORIGINALS, 'HNX_ORIGINALS is not set')
+    def test_as_the_original(self):
+        sys.path.insert(0, os.path.join(ORIGINALS, 'hnswlib'))
+        import hnswlib
+        with tempfile.TemporaryDirectory() as folder:
+            files = [os.path.join(folder, name) for name in ('ours', 'theirs')]
+            indexes = [brute_force(module, rows=ROWS // 2) for module in (hnx, hnswlib)]
+            for index, file in zip(indexes, files):
+                index.add_items(BASE[ROWS // 2], LABELS[3])  # overwrites
+                index.add_items(BASE[ROWS // 2:ROWS // 2 + 2])  # the numbers that follow
+                for label in LABELS[:100:7]:
+                    index.delete_vector(label)
+                index.delete_vector(10**6)
+                self.assertEqual((index.get_max_elements(), index.get_current_count()), (ROWS, ROWS // 2 + 2 - 15))
+                index.save_index(file)
+            reopened = [module.BFIndex('l2', DIM) for module in (hnx, hnswlib)]
+            for index, file in zip(reopened, files[::-1]):
+                index.load_index(file)
+            for index in indexes + reopened:
+                for k in 1, K:
+                    for a, b in zip(index.knn_query(QUERIES, k, num_threads=2), indexes[1].knn_query(QUERIES, k)):
+                        np.testing.assert_array_equal(a, b)
+            odd = [index.knn_query(QUERIES, 1, filter=lambda label: label % 2 == 1)[0] for index in indexes[:1] + reopened[:1]]
+            np.testing.assert_array_equal(*odd)
+            self.assertTrue((odd[0] % 2 == 1).all())
+
+    def test_filters(self):
+        index, odd = brute_force(hnx), LABELS % 2 == 1
+        expected = nearest(odd)[1]
+        for wanted in (lambda label: label % 2 == 1, LABELS[odd], set(LABELS[odd].tolist())):
+            np.testing.assert_array_equal(index.knn_query(QUERIES, K, filter=wanted)[1], expected)
+        with self.assertRaisesRegex(RuntimeError, 'contiguous 2D array'):
+            index.knn_query(QUERIES, 3, filter=[1, 4])
+        self.assertEqual(index.knn_query(QUERIES, 2, filter=[1, 4])[0].shape, (50, 2))
+
+    def test_errors(self):
+        index = hnx.BFIndex('l2', 3)
+        with self.assertRaisesRegex(RuntimeError, 'not initiated'):
+            index.add_items([1, 2, 3])
+        index.init_index(2)
+        index.add_items([[1, 2, 3], [4, 5, 6]], [7, 8])
+        with tempfile.TemporaryDirectory() as folder:
+            path = os.path.join(folder, 'file')
+            index.save_index(path)
+            with open(path, 'r+b') as file:
+                file.truncate(50)
+            cases = [
+                (RuntimeError, 'Space name must be one of l2, ip, or cosine.', lambda: hnx.BFIndex('l1', 3)),
+                (RuntimeError, 'The index is already initiated.', lambda: index.init_index(3)),
+                (RuntimeError, 'exceeds the specified limit', lambda: index.add_items(np.eye(3))),
+                (RuntimeError, 'Wrong dimensionality', lambda: index.add_items([1, 2])),
+                (RuntimeError, 'does not match', lambda: index.add_items(np.eye(3), [1])),
+                (RuntimeError, 'row 1 is not finite', lambda: index.add_items([[1, 2, 3], [1, np.nan, 3]])),
+                (RuntimeError, 'contiguous 2D array', lambda: index.knn_query([1, 2, 3], k=3)),
+                (RuntimeError, 'Index seems to be corrupted', lambda: index.load_index(path)),
+                (RuntimeError, 'Cannot open file', lambda: index.load_index('/absent')),
+                (TypeError, '', lambda: index.knn_query([1, 2, 3], k=-1)),
+                (TypeError, '', lambda: index.delete_vector('7')),
+            ]
+            for kind, text, call in cases:
+                with self.subTest(text), self.assertRaisesRegex(kind, text):
+                    call()
+        self.assertEqual(index.knn_query([4, 5, 6], k=2)[0].tolist(), [[8, 7]])
+        self.assertEqual(index.knn_query(np.zeros((0, 3)), k=2)[0].shape, (0, 2))
+
+
 class Misuse(unittest.TestCase):
     def test_use_after_close(self):
         index = build()
@@ -259,6 +385,15 @@ class Misuse(unittest.TestCase):
                      lambda: index.get_current_count(), lambda: pickle.dumps(index), lambda: index.persist_dirty()):
             with self.assertRaisesRegex(ValueError, 'closed'):
                 call()
+
+    def test_init_after_close(self):
+        index = build()
+        index.close()
+        index.init_index(4)
+        index.add_items(BASE[:2])
+        self.assertEqual(index.get_ids_list(), [0, 1])
+        with self.assertRaisesRegex(RuntimeError, 'already initiated'):
+            index.init_index(4)
 
     def test_half_made(self):
         for _ in range(100):

@@ -220,20 +220,37 @@ impl Quantiser {
     /// `vector` points to `dim` readable floats, at any address.
     pub(crate) unsafe fn encode(&self, vector: *const u8, row: &mut [u8]) -> f32 {
         assert_eq!(row.len(), self.stride);
-        let dim = self.low.len();
-        let (codes, padding) = row.split_at_mut(dim);
-        let vector = vector.cast::<[u8; 4]>();
-        let mut error = [0.0f32; 8];
-        for (i, code) in codes.iter_mut().enumerate() {
-            // SAFETY: i < dim.
-            let x = f32::from_le_bytes(unsafe { vector.add(i).read() });
-            let rounded = ((x - self.low[i]) * self.inverse[i] + 0.5).clamp(0.0, self.top).floor();
-            *code = rounded as u8;
-            let lost = x - (self.low[i] + self.scale[i] * rounded);
-            error[i % 8] += lost * lost;
-        }
+        let (codes, padding) = row.split_at_mut(self.low.len());
         padding.fill(0);
-        error.iter().sum::<f32>().sqrt()
+        // SAFETY: the caller's promise; a float is four bytes at any address.
+        let values = unsafe { std::slice::from_raw_parts(vector.cast::<[u8; 4]>(), codes.len()) };
+        // Eight at a time, which the compiler makes vectors of.
+        let mut errors = [0.0f32; 8];
+        let (mut eights, mut values, mut at) = (codes.chunks_exact_mut(8), values.chunks_exact(8), 0);
+        for (codes, values) in (&mut eights).zip(&mut values) {
+            self.encode_some(values, at, codes, &mut errors);
+            at += 8;
+        }
+        self.encode_some(values.remainder(), at, eights.into_remainder(), &mut errors);
+        errors.iter().sum::<f32>().sqrt()
+    }
+
+    /// Encodes up to eight values, those from `at` on.
+    #[inline(always)]
+    fn encode_some(&self, values: &[[u8; 4]], at: usize, codes: &mut [u8], errors: &mut [f32; 8]) {
+        let to = at + values.len();
+        let (low, scale, inverse) = (&self.low[at..to], &self.scale[at..to], &self.inverse[at..to]);
+        for i in 0..codes.len() {
+            let x = f32::from_le_bytes(values[i]);
+            let steps = (x - low[i]) * inverse[i];
+            // What is no number stays none.
+            let steps = if steps < 0.0 { 0.0 } else { steps };
+            let steps = if steps > self.top { self.top } else { steps };
+            let (code, rounded) = round(steps);
+            codes[i] = code;
+            let lost = x - (low[i] + scale[i] * rounded);
+            errors[i] += lost * lost;
+        }
     }
 
     /// Makes a query ready.
@@ -301,15 +318,15 @@ impl Quantiser {
         let code = &mut out.code.bytes_mut()[..self.stride];
         let largest = query.iter().zip(&self.scale).fold(0.0f32, |most, (q, s)| most.max((q * s).abs()));
         let step = if largest > 0.0 { largest / 127.0 } else { 1.0 };
+        let inverse = 1.0 / step;
         let middle = self.top / 2.0;
         let (mut base, mut sum, mut noise) = (0.0f32, 0i32, 0.0f32);
         code.fill(0);
         for (i, (q, code)) in query.iter().zip(code).enumerate() {
             let scaled = q * self.scale[i];
-            let rounded = (scaled / step).round() as i32;
-            *code = rounded as i8 as u8;
+            (*code, _) = round(scaled * inverse);
             base += q * (self.low[i] + middle * self.scale[i]);
-            sum += rounded;
+            sum += i32::from(*code as i8);
             noise += scaled * scaled;
         }
         out.base = 1.0 - (base - middle * step * sum as f32);
@@ -317,6 +334,15 @@ impl Quantiser {
         out.lossless = false;
         (out.noise, out.noise_slope) = ((noise + step * step * self.spread) / 12.0, 0.0);
     }
+}
+
+/// A value of at most a few hundred, rounded to the nearest integer, the even one of two: its lowest byte, and itself.
+#[inline(always)]
+fn round(x: f32) -> (u8, f32) {
+    // Beyond 2^23 floats are integers. Adding that rounds; the integer is in the lowest bits then, also of a negative one.
+    const INTEGERS: f32 = (3 << 22) as f32;
+    let sum = x + INTEGERS;
+    (sum.to_bits() as u8, sum - INTEGERS)
 }
 
 /// Low ends and steps of the dimensions, with `top` steps in a range.

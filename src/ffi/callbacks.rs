@@ -145,7 +145,10 @@ pub(super) unsafe fn filter_of(filter: *const hnx_filter) -> Result<Option<HostF
     // SAFETY: the caller's promise.
     let filter = unsafe { args::options(filter, "filter")? };
     let listed = match filter.flags {
-        0 if filter.accept.is_none() => return Err(invalid("filter->accept is NULL, and filter->flags is 0")),
+        0 if filter.accept.is_none() => {
+            let list = "HNX_FILTER_ONLY or HNX_FILTER_EXCEPT says what filter->labels are";
+            return Err(invalid(format!("filter->accept is NULL, and filter->flags is 0: {list}")));
+        }
         0 => None,
         HNX_FILTER_ONLY | HNX_FILTER_EXCEPT => {
             let count = args::product(filter.label_count, 1, "filter->label_count")?;

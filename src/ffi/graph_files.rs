@@ -82,7 +82,8 @@ pub unsafe extern "C" fn hnx_graph_load(
             )
         };
         // SAFETY: the caller's promise about the cells.
-        let (bare, opened) = unsafe { Bare::load(path, shape_of(&options)?, cells_of(&options)?)? };
+        let (bare, opened) = unsafe { Bare::load(path, shape_of(&options)?, cells_of(&options)?) }
+            .map_err(|error| error.of_file(path))?;
         if let Some(out_header) = out_header {
             out_header.write(header_of(&opened));
         }

@@ -7,7 +7,7 @@ use super::guard::guard;
 use super::handle::{self, hnx_index};
 use super::status::hnx_status;
 use super::types::{hnx_load_options, hnx_options, HNX_ALLOW_REPLACE_DELETED, HNX_LOAD_MMAP, HNX_LOAD_READ_ONLY};
-use crate::error::Error;
+use crate::error::{invalid, Error};
 use crate::index::Index;
 use crate::params::{Metric, Params};
 use crate::persist::{self, Check, LoadParams};
@@ -41,6 +41,9 @@ pub unsafe extern "C" fn hnx_init(options: *const hnx_options, out_index: *mut *
         };
         // SAFETY: the caller's promise: NULL or a string that ends in NUL.
         let path = unsafe { args::optional_path(options.persist_path)? };
+        if path.is_some_and(|path| path.as_os_str().is_empty()) {
+            return Err(invalid("options.persist_path is empty: name a directory, or leave it NULL"));
+        }
         let index = Index::new(&params.validated()?)?;
         if let Some(path) = path {
             persist::create_directory(&index, path)?;
@@ -92,7 +95,7 @@ pub unsafe extern "C" fn hnx_load(
             read_only: options.flags & HNX_LOAD_READ_ONLY != 0,
             check: Check::from_number(options.check)?,
         };
-        out.set(handle::into_raw(persist::load(path, &params)?));
+        out.set(handle::into_raw(persist::load(path, &params).map_err(|error| error.of_file(path))?));
         Ok(())
     })
 }

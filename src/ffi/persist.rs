@@ -93,7 +93,10 @@ pub unsafe extern "C" fn hnx_verify(path: *const c_char, out_info: *mut hnx_veri
     guard(std::ptr::null::<hnx_index>(), || {
         // SAFETY: the caller's promise about both pointers.
         let (path, out) = unsafe { (args::path(path)?, args::out_struct(out_info, "out_info")?) };
-        let found = persist::verify(path)?;
+        if path.metadata().is_ok_and(|kind| !kind.is_dir()) {
+            return Err(Error::NotFound(format!("{} is no directory of an index", path.display()).into()));
+        }
+        let found = persist::verify(path).map_err(|error| error.of_file(path))?;
         if let Some(out) = out {
             let first = found.first;
             out.write(hnx_verify_info {
@@ -106,6 +109,6 @@ pub unsafe extern "C" fn hnx_verify(path: *const c_char, out_info: *mut hnx_veri
                 first_file: first.map_or(std::ptr::null(), |damage| damage.file_name().as_ptr()),
             });
         }
-        found.into_result(path).map(|_| ())
+        found.into_result().map(|_| ()).map_err(|error| error.of_file(path))
     })
 }

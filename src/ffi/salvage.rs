@@ -19,7 +19,8 @@ const _: () = assert!(persist::DAMAGED_HEADER == HNX_DAMAGE_HEADER && persist::D
 const _: () = assert!(persist::DAMAGED_LENGTHS == HNX_DAMAGE_LENGTHS && persist::DAMAGED_LISTS == HNX_DAMAGE_LISTS);
 
 /// Builds an index from whatever vectors and labels can be read of a damaged one: a directory of libhnx or of Chroma, or
-/// a file of hnswlib or of Chroma. For when hnx_load() gives HNX_ERR_CORRUPT or HNX_ERR_VERSION, or answers are wrong.
+/// a file of hnswlib or of Chroma. For when hnx_load() gives HNX_ERR_CORRUPT or HNX_ERR_VERSION, HNX_ERR_NOT_FOUND for a file of
+/// a directory, HNX_ERR_IO where the device cannot read, or answers are wrong.
 ///
 /// What is at path is only read. The links in it are not used: the graph is built anew from the vectors, which takes as
 /// long as adding them. Of a directory data_level0.bin must be there, anything else may be missing, cut short, torn or of
@@ -69,7 +70,7 @@ pub unsafe extern "C" fn hnx_salvage(
             allow_replace_deleted: options.flags & HNX_ALLOW_REPLACE_DELETED != 0,
             beyond_count: options.flags & HNX_SALVAGE_BEYOND_COUNT != 0,
         };
-        let (index, report) = persist::salvage(path, &params)?;
+        let (index, report) = persist::salvage(path, &params).map_err(|error| error.of_file(path))?;
         if let Some(out_info) = out_info {
             out_info.write(hnx_salvage_info {
                 struct_size: 0,

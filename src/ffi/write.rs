@@ -95,7 +95,7 @@ pub unsafe extern "C" fn hnx_unmark_deleted(index: *mut hnx_index, label: u64) -
 }
 
 /// Sets the capacity to max_elements records. Records do not move, queries and adds go on. A capacity below the
-/// number of records is HNX_ERR_INVALID_ARGUMENT. An index that grows on demand goes on growing.
+/// number of records or above 2,147,483,647 is HNX_ERR_INVALID_ARGUMENT. An index that grows on demand goes on growing.
 /// Errors: HNX_ERR_OUT_OF_MEMORY when the address range reserved for the index ends before (save it and load it with
 /// the larger capacity), HNX_ERR_READ_ONLY. Threads: any thread, any time.
 ///

@@ -170,8 +170,10 @@ impl Index {
         for (label, out) in labels.iter().zip(out.chunks_exact_mut(self.dim())) {
             let _label = map.lock(*label);
             map.with_slot(*label, |slot| {
-                let slot = slot.filter(|slot| !self.store().is_deleted(*slot));
                 let slot = slot.ok_or_else(|| absent(*label))?;
+                if self.store().is_deleted(slot) {
+                    return Err(Error::NotFound(format!("label {label} is deleted").into()));
+                }
                 self.store().copy_floats(slot, out);
                 if self.store().has_lengths() {
                     let length = self.store().length(slot);

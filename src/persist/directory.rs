@@ -16,7 +16,7 @@ use super::hold::{forked, lock_header, Held};
 use super::journal::{retire, Changes, Head, HeaderBytes, Journal, Kind, DATA_FILES, LENGTHS, LISTS, RECORDS, SUMS};
 use super::lists::{self, Offsets};
 use super::recover::{carry_out, new_name, read_header, recover, Files};
-use super::storage::{self, named, Access, Stamp, Storage, StorageFile};
+use super::storage::{self, Access, Stamp, Storage, StorageFile};
 use super::sums::{self, record_sum, Seal, SumsHead, SUMS_FILE, SUMS_HEAD, SUMS_LENS, SUMS_SIZE, SUMS_START};
 use super::write::{append_record, header, length_bytes, write_data};
 use crate::error::{invalid, Error, Result};
@@ -102,7 +102,7 @@ pub(crate) fn persist_dirty(core: &Core, stated: &Stated) -> Result<Persisted> {
     let Some(directory) = directory.as_mut() else {
         return Err(invalid("the index has no directory: give persist_path to hnx_init, or load a directory"));
     };
-    directory.persist(core, stated)
+    directory.persist(core, stated).map_err(|error| error.of_file(&directory.path))
 }
 
 /// States of the files of a directory.
@@ -257,8 +257,7 @@ impl Directory {
         let held = self.held.as_mut().ok_or_else(|| forked(&self.path))?;
         let header = storage::open(storage.as_ref(), &self.path.join(HEADER_FILE), Access::Write)?;
         lock_header(header.as_ref(), true, &self.path)?;
-        let recovered =
-            recover(storage.as_ref(), &self.path, held.journal().0?).map_err(|error| named(&self.path, error));
+        let recovered = recover(storage.as_ref(), &self.path, held.journal().0?);
         let now = read_header(header.as_ref());
         header.unlock();
         self.stamps = look(storage.as_ref(), &self.path).ok();
@@ -404,7 +403,7 @@ impl Directory {
         lock_header(files.header.as_ref(), true, &self.path)?;
         let done = self.check_untouched().and_then(|()| carry_out(storage.as_ref(), &self.path, journal, files));
         files.header.unlock();
-        bytes += done.map_err(|error| named(&self.path, error))?;
+        bytes += done?;
         Ok(bytes)
     }
 

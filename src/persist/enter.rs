@@ -9,7 +9,7 @@ use super::hold::{is_ours, lock_header, Held};
 use super::journal::{header_of, HeaderBytes, JOURNAL_FILE};
 use super::open::Check;
 use super::recover::{overlay, read_header, recover, Overlay};
-use super::storage::{self, named, Access, Storage, StorageFile};
+use super::storage::{self, Access, Storage, StorageFile};
 use super::sums::{trust, SumsHead, Trust, SUMS_FILE};
 use super::verify::{self, Verified};
 use crate::error::{corrupt, Error, Result};
@@ -71,7 +71,7 @@ pub(super) fn enter(
     if let Some(held) = &mut held {
         let file = storage::open(storage.as_ref(), &header_path, Access::Write)?;
         lock_header(file.as_ref(), true, path)?;
-        recover(storage.as_ref(), path, held.journal().0?).map_err(|error| named(path, error))?;
+        recover(storage.as_ref(), path, held.journal().0?)?;
         file.unlock();
     }
     let file = storage::open(storage.as_ref(), &header_path, Access::Read)?;
@@ -80,14 +80,14 @@ pub(super) fn enter(
     let stamps = look(storage.as_ref(), path)?;
     let overlay = match &held {
         Some(_) => None,
-        None => overlay(storage.as_ref(), path, &header).map_err(|error| named(path, error))?,
+        None => overlay(storage.as_ref(), path, &header)?,
     };
     let sums = match &overlay {
         None => examine(storage.as_ref(), path, &header, check, mmap)?,
         Some(overlay) => {
             let found = if check == Check::Fast { Verified::default() } else { verify::compare_overlay(overlay)? };
             if check == Check::Deep || !found.are_files_whole() {
-                found.into_result(path)?;
+                found.into_result()?;
             }
             FoundSums::None
         }
@@ -109,7 +109,7 @@ fn examine(storage: &dyn Storage, path: &Path, header: &HeaderBytes, check: Chec
         Judged::Missing => return Ok(FoundSums::None),
         Judged::Lost { torn } if check == Check::Deep || torn && check == Check::Default => {
             let what = "is damaged, or was copied during a persist; without it the directory opens unchecked";
-            return Err(corrupt(format!("{}: it {what}", path.join(SUMS_FILE).display())));
+            return Err(corrupt(format!("{SUMS_FILE} {what}")));
         }
         Judged::Lost { .. } => return Ok(FoundSums::None),
         Judged::Read(head, trust) => (head, trust),
@@ -118,9 +118,8 @@ fn examine(storage: &dyn Storage, path: &Path, header: &HeaderBytes, check: Chec
         Trust::None => return Ok(FoundSums::None),
         Trust::Torn if check == Check::Fast => return Ok(FoundSums::None),
         Trust::Torn => {
-            let header_path = path.join(HEADER_FILE);
-            header_of(header).map_err(|error| named(&header_path, error))?; // what is wrong with it in itself is told first
-            let text = format!("{}: it is not of the same persist as {SUMS_FILE}", header_path.display());
+            header_of(header)?; // what is wrong with it in itself is told first
+            let text = format!("{HEADER_FILE} is not of the same persist as {SUMS_FILE}");
             return Err(corrupt(format!("{text}: it is damaged, or a copy that was taken during a persist")));
         }
         Trust::Untouched | Trust::Doubtful => check == Check::Deep,
@@ -131,7 +130,7 @@ fn examine(storage: &dyn Storage, path: &Path, header: &HeaderBytes, check: Chec
         if found.first.is_some() && found.are_files_whole() && check != Check::Deep {
             return Ok(FoundSums::Damaged);
         }
-        found.into_result(path)?;
+        found.into_result()?;
     }
     Ok(if trust == Trust::Doubtful { FoundSums::None } else { FoundSums::True(head) })
 }

@@ -78,45 +78,45 @@ impl Header {
     /// Reads and checks `header.bin`.
     pub(super) fn from_directory_bytes(bytes: &[u8], vector_bytes: usize) -> Result<Self> {
         let Some((version, header)) = bytes.split_first_chunk::<4>() else {
-            return Err(corrupt(format!("the header has only {} of {DIRECTORY_HEADER} bytes", bytes.len())));
+            return Err(corrupt(format!("{HEADER_FILE} has only {} bytes", bytes.len())));
         };
         let version = i32::from_le_bytes(*version);
         if version != PERSISTENCE_VERSION {
-            let text = format!("persistence version {version}, not {PERSISTENCE_VERSION}");
+            let text = format!("{HEADER_FILE}: persistence version {version}, not {PERSISTENCE_VERSION}");
             return Err(Error::Version(text.into()));
         }
-        Self::from_bytes(header, vector_bytes)
+        Self::from_bytes(header, vector_bytes).map_err(|error| error.context(HEADER_FILE))
     }
 
     /// Reads and checks the header. What depends on the rest of the file is checked by the caller.
     pub(super) fn from_bytes(bytes: &[u8], vector_bytes: usize) -> Result<Self> {
         let Some(bytes) = bytes.first_chunk::<HEADER>() else {
-            return Err(corrupt(format!("the header has only {} of {HEADER} bytes", bytes.len())));
+            return Err(corrupt(format!("only {} of {HEADER} bytes", bytes.len())));
         };
         let array = |at: usize| -> [u8; 8] { std::array::from_fn(|i| bytes[at + i]) };
         let u64_at = |at: usize| u64::from_le_bytes(array(at));
         let u32_at = |at: usize| u64_at(at) as u32;
         if u64_at(0) != 0 {
-            return Err(corrupt(format!("header: offsetLevel0 {} is not 0", u64_at(0))));
+            return Err(corrupt(format!("offsetLevel0 {} is not 0", u64_at(0))));
         }
         let (max_elements, count) = (u64_at(8), u64_at(16));
         if count > MAX_RECORDS as u64 || count > max_elements {
-            return Err(corrupt(format!("header: {count} records with a capacity of {max_elements}")));
+            return Err(corrupt(format!("{count} records with a capacity of {max_elements}")));
         }
         let layout = Layout::from_file(vector_bytes, u64_at(56), u64_at(64), u64_at(40), u64_at(32), u64_at(24))?;
         if u64_at(72) != u64_at(56) {
-            return Err(corrupt(format!("header: M {} is not maxM {}", u64_at(72), u64_at(56))));
+            return Err(corrupt(format!("M {} is not maxM {}", u64_at(72), u64_at(56))));
         }
         let (mult, ef_construction) = (f64::from_bits(u64_at(80)), u64_at(88));
         // 1 / ln 2 is the largest scale an index can have; a larger one would give every new record 63 levels.
         if !(mult > 0.0 && mult < 1.5) || ef_construction == 0 || ef_construction > 1 << 31 {
-            return Err(corrupt(format!("header: mult {mult}, ef_construction {ef_construction}")));
+            return Err(corrupt(format!("mult {mult}, ef_construction {ef_construction}")));
         }
         let (level, entry) = (u32_at(48) as i32, u32_at(52));
         let entry = match (count, usize::try_from(level)) {
             (0, _) => None,
             (_, Ok(level)) if u64::from(entry) < count => Some((entry, level)),
-            _ => return Err(corrupt(format!("header: entry point {entry} on level {level} of {count} records"))),
+            _ => return Err(corrupt(format!("entry point {entry} on level {level} of {count} records"))),
         };
         Ok(Self {
             max_elements: max_elements.min(MAX_RECORDS as u64) as usize,

@@ -10,7 +10,7 @@
 //! The journal is as hostile as any other file: nothing of it is used before both checksums agree and every range lies
 //! inside what its headers allow. No path is read from it.
 
-use super::format::{Header, DIRECTORY_HEADER, LENGTHS_FILE, LISTS_FILE, RECORDS_FILE};
+use super::format::{Header, DIRECTORY_HEADER, HEADER_FILE, LENGTHS_FILE, LISTS_FILE, RECORDS_FILE};
 use super::hash::xxh64;
 use super::storage::{self, StorageFile};
 use super::sums::{self, SUMS_FILE};
@@ -199,7 +199,7 @@ pub(super) fn header_of(bytes: &HeaderBytes) -> Result<Header> {
     let number = |at: usize| u64::from_le_bytes(std::array::from_fn(|i| bytes[at + i]));
     let vector = number(36).checked_sub(number(44)).and_then(|bytes| usize::try_from(bytes).ok());
     let vector = vector.filter(|bytes| *bytes <= 1 << 24);
-    let vector = vector.ok_or_else(|| corrupt("header: a label before its vector, or far behind it"))?;
+    let vector = vector.ok_or_else(|| corrupt(format!("{HEADER_FILE}: a label before its vector")))?;
     Header::from_directory_bytes(bytes, vector)
 }
 

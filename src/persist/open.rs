@@ -12,7 +12,7 @@ use super::holes;
 use super::lists::Lists;
 use super::read::{Parts, Placement, Source};
 use super::recover::Overlay;
-use super::storage::{io_error, named, OsStorage, Storage};
+use super::storage::{io_error, OsStorage, Storage};
 use super::write::Format;
 use crate::error::{corrupt, invalid, out_of_memory, Error, Result};
 use crate::graph::Graph;
@@ -139,7 +139,7 @@ pub(crate) fn load_graph(
     if !kind.is_file() {
         return Err(invalid(format!("{} is neither a file nor a directory", path.display())));
     }
-    load_file(path, vector_bytes, place).map_err(|error| named(path, error))
+    load_file(path, vector_bytes, place)
 }
 
 /// Has an index that was opened from a directory persist there, or just keep what it needs of it.
@@ -181,7 +181,8 @@ fn load_entered(
 
 fn load_file(path: &Path, vector_bytes: usize, place: impl FnOnce(&Header) -> Placement) -> Result<Opened> {
     let file = Input::open(path)?;
-    let header = Header::from_bytes(&file.read(0, HEADER.min(file.len))?, vector_bytes)?;
+    let header = Header::from_bytes(&file.read(0, HEADER.min(file.len))?, vector_bytes);
+    let header = header.map_err(|error| error.context("header"))?;
     let records_end = records_end(&header, HEADER, file.len)?;
     file.check_stored(HEADER, records_end)?;
     // The formats differ by the lengths between records and lists: the one that uses up the file is the one.
@@ -210,20 +211,17 @@ fn load_directory(
 ) -> Result<Opened> {
     let open = |name: &str| Input::open(&path.join(name));
     let header = open(HEADER_FILE)?;
-    let bytes = header.read(0, DIRECTORY_HEADER.min(header.len))?;
-    let header = Header::from_directory_bytes(&bytes, vector_bytes).map_err(|e| header.named(e))?;
+    let header = Header::from_directory_bytes(&header.read(0, DIRECTORY_HEADER.min(header.len))?, vector_bytes)?;
     let (records, lengths, lists) = (open(RECORDS_FILE)?, open(LENGTHS_FILE)?, open(LISTS_FILE)?);
-    let end = records_end(&header, 0, records.len).map_err(|e| records.named(e))?;
-    records.check_stored(0, end).map_err(|e| records.named(e))?;
+    let end = records_end(&header, 0, records.len).map_err(|e| e.context(RECORDS_FILE))?;
+    records.check_stored(0, end).map_err(|e| e.context(RECORDS_FILE))?;
     let lengths = match with_lengths {
-        true => Some(lengths.read(0, lengths_bytes(&header, lengths.len).map_err(|e| lengths.named(e))?)?),
+        true => Some(lengths.read(0, lengths_bytes(&header, lengths.len)?)?),
         false => None,
     };
-    let upper_list = header.layout.upper_list();
-    let lists = lists.lists(0, header.count, upper_list, false).map_err(|e| lists.named(e))?;
+    let lists = lists.lists(0, header.count, header.layout.upper_list(), false).map_err(|e| e.context(LISTS_FILE))?;
     let source = Source::File(&records.file, 0);
-    let (graph, mapped) =
-        Parts { header, source, lengths, lists }.into_graph(&place(&header)).map_err(|e| named(path, e))?;
+    let (graph, mapped) = Parts { header, source, lengths, lists }.into_graph(&place(&header))?;
     Ok(Opened { graph, header, mapped, format: Format::ChromaDirectory, entered: None })
 }
 
@@ -242,13 +240,10 @@ pub(crate) fn load_buffers(
     with_lengths: bool,
     place: impl FnOnce(&Header) -> Placement,
 ) -> Result<Opened> {
-    let header = Header::from_directory_bytes(buffers.header, vector_bytes).map_err(|e| e.context(HEADER_FILE))?;
+    let header = Header::from_directory_bytes(buffers.header, vector_bytes)?;
     records_end(&header, 0, buffers.records.len()).map_err(|e| e.context(RECORDS_FILE))?;
     let lengths = match with_lengths {
-        true => {
-            let len = lengths_bytes(&header, buffers.lengths.len()).map_err(|e| e.context(LENGTHS_FILE))?;
-            Some(buffers.lengths[..len].to_vec())
-        }
+        true => Some(buffers.lengths[..lengths_bytes(&header, buffers.lengths.len())?].to_vec()),
         false => None,
     };
     let upper_list = header.layout.upper_list();
@@ -262,7 +257,7 @@ pub(crate) fn load_buffers(
 /// Bytes of the lengths, which must be there.
 fn lengths_bytes(header: &Header, len: usize) -> Result<usize> {
     if len / 4 < header.count {
-        return Err(corrupt(format!("{len} bytes for {} lengths", header.count)));
+        return Err(corrupt(format!("{LENGTHS_FILE}: {len} bytes for {} lengths", header.count)));
     }
     Ok(4 * header.count)
 }
@@ -295,7 +290,7 @@ impl Input {
         regular(path.metadata().map_err(fail)?)?;
         let file = platform::options(true).read(true).open(path).map_err(fail)?;
         let len = regular(file.metadata().map_err(fail)?)?;
-        let len = usize::try_from(len).map_err(|_| corrupt(format!("{}: {len} bytes", path.display())))?;
+        let len = usize::try_from(len).map_err(|_| corrupt(format!("{len} bytes")))?;
         Ok(Self { file, len, path: path.into() })
     }
 
@@ -320,11 +315,6 @@ impl Input {
         input.seek(SeekFrom::Start(offset as u64)).map_err(|e| self.failure(&e))?;
         let len = (self.len - offset) as u64;
         Lists::read(input, len, most, count, upper_list, exact)
-    }
-
-    /// An error about its content, which begins with its path.
-    fn named(&self, error: Error) -> Error {
-        named(&self.path, error)
     }
 
     /// Refuses to read `start..end` when nearly all of it is a hole.

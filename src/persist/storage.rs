@@ -78,14 +78,6 @@ pub(super) fn io_error(what: &str, path: &Path, error: &io::Error) -> Error {
     }
 }
 
-/// An error about what is in a file, with the file's path before it.
-pub(super) fn named(path: &Path, error: Error) -> Error {
-    match error {
-        Error::Corrupt(_) | Error::Version(_) => error.context(path.display()),
-        _ => error,
-    }
-}
-
 /// As [`io_error`], for operations where a missing file is no answer but a failure.
 fn failure(what: &str, path: &Path, error: &io::Error) -> Error {
     Error::Io(format!("cannot {what} {}: {error}", path.display()).into())

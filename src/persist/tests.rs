@@ -1,4 +1,7 @@
 mod damage;
+mod formats;
+mod holding;
+mod journal;
 mod salvage;
 
 use std::fs;

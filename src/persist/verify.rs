@@ -7,7 +7,7 @@ use super::enter::{judge_sums, Judged};
 use super::format::{Header, DIRECTORY_HEADER, HEADER_FILE};
 use super::journal::{header_of, HeaderBytes, DATA_FILES, LENGTHS, LISTS, RECORDS, SUMS};
 use super::recover::{overlay, read_header, Overlay};
-use super::storage::{named, Access, OsStorage, Readable, Storage, StorageFile};
+use super::storage::{Access, OsStorage, Readable, Storage, StorageFile};
 use super::sums::{self, flip, is_flipped_sum, numbers, record_sum, SumsHead, Trust, SUMS_FILE, SUMS_SIZE};
 use crate::error::{corrupt, out_of_memory, Error, Result};
 use crate::store::layout::{Layout, DELETED, MAX_LEVEL};
@@ -80,13 +80,12 @@ impl Damage {
 }
 
 impl Verified {
-    /// An error that names the first damage, if there is any, in the directory at `path`.
-    pub fn into_result(self, path: &Path) -> Result<Self> {
+    /// An error that names the first damage, if there is any.
+    pub fn into_result(self) -> Result<Self> {
         let Some(damage) = self.first else { return Ok(self) };
-        let file = path.join(damage.file_name().to_string_lossy().as_ref());
-        let (text, more) = (damage.text(), self.damaged.saturating_sub(1));
+        let (file, text, more) = (damage.file_name().to_string_lossy(), damage.text(), self.damaged.saturating_sub(1));
         let more = if more == 0 { String::new() } else { format!(", and {more} more places are damaged") };
-        Err(corrupt(format!("{}: {text}{more}", file.display())))
+        Err(corrupt(format!("{file}: {text}{more}")))
     }
 
     /// Whether no damage is in the four files themselves.
@@ -153,8 +152,8 @@ pub(super) fn compare(
     trust: Trust,
 ) -> Result<Verified> {
     let files = open(storage, path)?;
-    let header = header_of(header).map_err(|error| named(&path.join(HEADER_FILE), error))?;
-    compare_files(&files.each_ref().map(|file| file.as_ref() as &dyn Readable), &header, head, trust)
+    let files = files.each_ref().map(|file| file.as_ref() as &dyn Readable);
+    compare_files(&files, &header_of(header)?, head, trust)
 }
 
 fn open(storage: &dyn Storage, path: &Path) -> Result<[Box<dyn StorageFile>; 4]> {
@@ -317,11 +316,11 @@ pub(super) fn verify_in(storage: &dyn Storage, path: &Path) -> Result<Verified> 
     let file = file.ok_or_else(|| Error::NotFound(format!("{} is not there", header_path.display()).into()))?;
     super::hold::lock_header(file.as_ref(), false, path)?;
     let bytes = read_header(file.as_ref())?;
-    let bytes = bytes.ok_or_else(|| named(&header_path, corrupt("it is too short")))?;
-    if let Some(overlay) = overlay(storage, path, &bytes).map_err(|error| named(path, error))? {
+    let bytes = bytes.ok_or_else(|| corrupt(format!("{HEADER_FILE} is too short")))?;
+    if let Some(overlay) = overlay(storage, path, &bytes)? {
         return compare_overlay(&overlay);
     }
-    let header = header_of(&bytes).map_err(|error| named(&header_path, error))?;
+    let header = header_of(&bytes)?;
     let mut found = Verified { records: header.count as u64, ..Verified::default() };
     match judge_sums(storage, path, &bytes)? {
         Judged::Missing | Judged::Read(_, Trust::None) => {}

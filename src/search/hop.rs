@@ -39,14 +39,7 @@ impl<D: Distance> Hop<D> {
         links: Links<'_>,
         visited: &mut Visited,
     ) -> usize {
-        let mut count = 0;
-        for id in links.raw() {
-            if let Some(slot) = view.slot(id) {
-                // Without a branch on whether it is new, which cannot be predicted.
-                self.slots[count] = slot;
-                count += usize::from(visited.insert(slot));
-            }
-        }
+        let count = visited.unseen(view, links, &mut self.slots);
         self.measure::<K>(view, query, count)
     }
 

@@ -194,14 +194,7 @@ fn ground(batch: &Batch<'_, '_>, lane: &mut Lane) {
     if let Some(next) = pool.peek().and_then(|id| view.slot(id)) {
         view.store().links0(next).prefetch();
     }
-    let mut count = 0;
-    for id in view.store().links0(slot).raw() {
-        if let Some(slot) = view.slot(id) {
-            // Without a branch on whether it is new, which cannot be predicted.
-            hop.slots[count] = slot;
-            count += usize::from(visited.insert(slot));
-        }
-    }
+    let count = visited.unseen(view, view.store().links0(slot), &mut hop.slots);
     fence(Ordering::Acquire);
     for slot in &hop.slots[..count] {
         view.prefetch(*slot, view.row_bytes());

@@ -55,7 +55,7 @@ impl Pool {
     #[inline(always)]
     pub(crate) fn insert<D: Distance>(&mut self, distance: D, slot: Slot) -> bool {
         let entry = u64::from(distance.pool_key()) << 32 | u64::from(slot.id());
-        let at = self.entries[..self.len].partition_point(|&e| e < entry);
+        let at = place(&self.entries[..self.len], entry);
         self.entries.copy_within(at..self.len, at + 1);
         self.entries[at] = entry;
         if self.len < self.ef {
@@ -113,6 +113,23 @@ impl Pool {
     pub(crate) fn iter<D: Distance>(&self) -> impl Iterator<Item = (u32, D)> + '_ {
         self.entries[..self.len].iter().map(|&e| ((e & ID) as u32, D::from_pool_key((e >> 32) as u32)))
     }
+}
+
+/// The first place whose entry is not below `entry`. Few entries are counted, which takes vectors; of more the halves are
+/// told apart first.
+#[inline(always)]
+fn place(entries: &[u64], entry: u64) -> usize {
+    const FEW: usize = 96;
+    let (mut at, mut rest) = (0, entries);
+    while rest.len() > FEW {
+        let (low, high) = rest.split_at(rest.len() / 2);
+        if high[0] < entry {
+            (at, rest) = (at + low.len(), high);
+        } else {
+            rest = low;
+        }
+    }
+    at + rest.iter().map(|&e| usize::from(e < entry)).sum::<usize>()
 }
 
 #[cfg(test)]

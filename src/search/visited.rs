@@ -1,33 +1,49 @@
-//! The records a search has seen: a bit each, and above them a bit for each cache line of bits that was touched, so
-//! that forgetting costs what the search did and not what the index holds. At a million records the bits are 125 KB
-//! and stay in the L2 cache, the upper ones are 250 bytes.
+//! The records a search has seen: a bit each, and a list of those whose bits are set, so that forgetting costs what the
+//! search did and not what the index holds. At a million records the bits are 125 KB and stay in the L2 cache.
 
 use crate::error::{out_of_memory, Result};
+use crate::store::links::Links;
+use crate::store::view::View;
 use crate::store::Slot;
 
-/// Words of a cache line.
-const LINE: usize = 8;
+/// Records the list has room for. A search that sees more has done so much that clearing all bits is little.
+const LISTED: usize = 8192;
+
+/// Words that are cleared one after the other in the time that one record's is looked up and cleared.
+const WORDS_PER_RECORD: usize = 4;
 
 /// The set.
 #[derive(Default)]
 pub(crate) struct Visited {
     words: Vec<u64>,
-    /// Bit i: some of words `LINE * i ..` are not zero.
-    lines: Vec<u64>,
+    listed: Vec<Slot>,
+    count: usize,
+    /// Some bits are set whose records are not listed.
+    overflown: bool,
+}
+
+/// Sets a record's bit; true if it was not set.
+#[inline(always)]
+fn set(words: &mut [u64], slot: Slot) -> bool {
+    let word = &mut words[slot.id() as usize / 64];
+    let old = *word;
+    *word = old | 1 << (slot.id() % 64);
+    old != *word
 }
 
 impl Visited {
     /// Makes room for ids below `count`.
     pub(crate) fn reserve(&mut self, count: usize) -> Result<()> {
+        let failed = |_| out_of_memory("a visited set");
+        if self.listed.is_empty() {
+            self.listed.try_reserve_exact(LISTED).map_err(failed)?;
+            self.listed.resize(LISTED, Slot::FIRST);
+        }
         let needed = count.div_ceil(64);
         if needed > self.words.len() {
-            let words = needed.max(self.words.len() * 5 / 4).next_multiple_of(64 * LINE);
-            let lines = words / LINE / 64;
-            let failed = |_| out_of_memory("a visited set");
+            let words = needed.max(self.words.len() * 5 / 4).next_multiple_of(512);
             self.words.try_reserve_exact(words - self.words.len()).map_err(failed)?;
-            self.lines.try_reserve_exact(lines - self.lines.len()).map_err(failed)?;
             self.words.resize(words, 0);
-            self.lines.resize(lines, 0);
         }
         Ok(())
     }
@@ -35,25 +51,48 @@ impl Visited {
     /// Adds a record below the count reserved for; true if it is new.
     #[inline(always)]
     pub(crate) fn insert(&mut self, slot: Slot) -> bool {
-        let at = slot.id() as usize / 64;
-        let word = &mut self.words[at];
-        let old = *word;
-        *word = old | 1 << (slot.id() % 64);
-        let line = at / LINE;
-        self.lines[line / 64] |= 1 << (line % 64);
-        old != *word
+        let new = set(&mut self.words, slot);
+        self.list(&[slot]);
+        new
+    }
+
+    /// Adds the neighbours in `links`. Those that are new are the first in `slots` then, in their order; tells how many.
+    #[inline(always)]
+    pub(crate) fn unseen(&mut self, view: &View<'_>, links: Links<'_>, slots: &mut [Slot]) -> usize {
+        let words = &mut self.words[..];
+        let mut count = 0;
+        for id in links.raw() {
+            if let Some(slot) = view.slot(id) {
+                // Without a branch on whether it is new, which cannot be predicted.
+                slots[count] = slot;
+                count += usize::from(set(words, slot));
+            }
+        }
+        self.list(&slots[..count]);
+        count
+    }
+
+    #[inline(always)]
+    fn list(&mut self, slots: &[Slot]) {
+        match self.listed.get_mut(self.count..self.count + slots.len()) {
+            Some(room) => {
+                room.copy_from_slice(slots);
+                self.count += slots.len();
+            }
+            None => self.overflown = true,
+        }
     }
 
     /// Forgets all.
     pub(crate) fn clear(&mut self) {
-        for (upper, words) in self.lines.iter_mut().zip(self.words.chunks_exact_mut(64 * LINE)) {
-            let mut bits = std::mem::take(upper);
-            while bits != 0 {
-                let line = bits.trailing_zeros() as usize;
-                words[line * LINE..(line + 1) * LINE].fill(0);
-                bits &= bits - 1;
+        if self.overflown || self.words.len() < WORDS_PER_RECORD * self.count {
+            self.words.fill(0);
+        } else {
+            for slot in &self.listed[..self.count] {
+                self.words[slot.id() as usize / 64] = 0;
             }
         }
+        (self.count, self.overflown) = (0, false);
     }
 }
 
@@ -75,6 +114,6 @@ mod tests {
             assert!(slots.iter().step_by(step).all(|slot| !visited.insert(*slot)));
             visited.clear();
         }
-        assert!(visited.words.iter().chain(&visited.lines).all(|word| *word == 0));
+        assert!(visited.words.iter().all(|word| *word == 0));
     }
 }

@@ -86,18 +86,19 @@ impl Layout {
     ) -> Result<Self> {
         let m = crate::params::MAX_M as u64;
         if !(2..=m).contains(&max_m) || max_m0 != 2 * max_m {
-            return Err(corrupt(format!("header: maxM {max_m}, maxM0 {max_m0}: not 2..={m} and twice as many")));
+            return Err(corrupt(format!("maxM {max_m}, maxM0 {max_m0}: not 2..={m} and twice as many")));
         }
         let links_end = LIST_HEADER as u64 + 4 * max_m0;
         if vector < links_end || vector > links_end + 4096 || label < vector || stride > 1 << 24 {
-            return Err(corrupt(format!("header: offsetData {vector}, label_offset {label}, stride {stride}")));
+            return Err(corrupt(format!("offsetData {vector}, label_offset {label}, stride {stride}")));
         }
         if label - vector != bytes as u64 {
             let stored = label - vector;
-            return Err(corrupt(format!("header: vectors of {stored} bytes, but the dim given needs {bytes}")));
+            let (dim, given) = (stored as f64 / 4.0, bytes as f64 / 4.0);
+            return Err(corrupt(format!("dim {dim}, not {given} as given: vectors of {stored} bytes, not {bytes}")));
         }
         if stride < label + 8 || stride > label + 8 + 4096 {
-            return Err(corrupt(format!("header: stride {stride} with the label at {label}")));
+            return Err(corrupt(format!("stride {stride} with the label at {label}")));
         }
         let size = |n: u64| n as usize; // all below 2^25 here
         Ok(Self {

@@ -199,7 +199,7 @@ impl Store {
 
     /// Refuses a number of records that the reserved address range cannot hold.
     pub(crate) fn check_reserved(&self, records: usize) -> Result<()> {
-        if self.layout.block(records)? > self.records.capacity() {
+        if !self.layout.block(records).is_ok_and(|bytes| bytes <= self.records.capacity()) {
             return Err(out_of_memory(&format!("{records} records in the address range of this index")));
         }
         Ok(())

@@ -43,6 +43,14 @@ const (
 	All     Which = C.HNX_LABELS_ALL
 )
 
+// What Salvage found to be damaged.
+const (
+	DamageHeader  Damage = C.HNX_DAMAGE_HEADER
+	DamageRecords Damage = C.HNX_DAMAGE_RECORDS
+	DamageLengths Damage = C.HNX_DAMAGE_LENGTHS
+	DamageLists   Damage = C.HNX_DAMAGE_LISTS
+)
+
 // What went wrong: errors.Is(err, hnx.ErrNotFound).
 const (
 	ErrInvalidArgument Status = C.HNX_ERR_INVALID_ARGUMENT
@@ -61,4 +69,5 @@ const (
 	ErrPoisoned        Status = C.HNX_ERR_POISONED
 	ErrInternal        Status = C.HNX_ERR_INTERNAL
 	ErrExists          Status = C.HNX_ERR_EXISTS
+	ErrConflict        Status = C.HNX_ERR_CONFLICT
 )

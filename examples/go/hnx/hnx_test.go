@@ -168,7 +168,51 @@ func TestFilters(t *testing.T) {
 	if none := must(index.Query(queries[:dim], k, &QueryOptions{Only: []uint64{}})); none.Counts[0] != 0 {
 		t.Fatal(none)
 	}
-	if _, err := index.Query(queries, k, &QueryOptions{Only: odd, Except: even}); !errors.Is(err, ErrInvalidArgument) {
+	if _, err := index.Query(queries, k, &QueryOptions{Only: odd, Except: even}); !errors.Is(err, ErrInvalidArgument) || !strings.Contains(err.Error(), "Only and Except") {
+		t.Fatal(err)
+	}
+}
+
+func TestExactness(t *testing.T) {
+	index := build(t, Options{Metric: Cosine}, 0)
+	if stats := must(index.Stats()); stats.Exactness != ExactnessGuided || stats.CodeBytes < rows*dim {
+		t.Fatal(stats)
+	}
+	exact := must(index.Query(queries, k, &QueryOptions{Exactness: ExactnessF32}))
+	certified := must(index.Query(queries, k, &QueryOptions{Exactness: ExactnessCertified}))
+	if !reflect.DeepEqual(exact, certified) {
+		t.Fatal("certified answers differ")
+	}
+}
+
+func TestVerifyAndSalvage(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "persisted")
+	index := build(t, Options{PersistPath: path}, 0)
+	deleteSome(t, index)
+	must(index.Persist())
+	ok(t, index.Close())
+	if found := must(Verify(path)); found != (Verified{rows, rows}) {
+		t.Fatal(found)
+	}
+	file := must(os.OpenFile(filepath.Join(path, "data_level0.bin"), os.O_RDWR, 0))
+	must(file.WriteAt([]byte("damage"), 1000))
+	ok(t, file.Close())
+	if _, err := Verify(path); !errors.Is(err, ErrCorrupt) || !strings.Contains(err.Error(), path+": data_level0.bin: record") {
+		t.Fatal(err)
+	}
+	if _, err := Verify("absent"); !errors.Is(err, ErrNotFound) {
+		t.Fatal(err)
+	}
+	ok(t, os.Remove(filepath.Join(path, "link_lists.bin")))
+	salvaged, found, err := Salvage(path, SalvageOptions{Dim: dim})
+	ok(t, err)
+	defer salvaged.Close()
+	stats := must(salvaged.Stats())
+	if found.Damage&DamageLists == 0 || found.Kept < rows-1 || stats.Count != int(found.Kept) || stats.Deleted != int(found.Deleted) {
+		t.Fatal(found, stats)
+	}
+	assertNear(t, must(salvaged.Query(queries, k, &QueryOptions{Ef: 200})), nearest(live))
+	if _, _, err := Salvage("absent", SalvageOptions{Dim: dim}); !errors.Is(err, ErrNotFound) {
 		t.Fatal(err)
 	}
 }

@@ -110,7 +110,9 @@ type Stats struct {
 	Metric                                Metric
 	Dim, Count, Deleted, Capacity, M      int
 	EfConstruction, Ef, MaxLevel          int
+	Exactness                             Exactness // what ExactnessDefault stands for on this index
 	RecordBytes, OtherBytes, DirtyRecords uint64
+	CodeBytes                             uint64 // memory of the codes, which are in no file
 	AllowReplaceDeleted, Mapped, ReadOnly bool
 }
 
@@ -343,7 +345,10 @@ func (index *Index) QueryInto(result *Result, queries []float32, options *QueryO
 	}
 	labels, flags := options.Only, flag(options.Only != nil, C.HNX_FILTER_ONLY)
 	if options.Except != nil {
-		labels, flags = options.Except, flags|C.HNX_FILTER_EXCEPT // both are refused by the library
+		if options.Only != nil {
+			return invalid("Only and Except exclude each other")
+		}
+		labels, flags = options.Except, C.HNX_FILTER_EXCEPT
 	}
 	var handle *cgo.Handle
 	asked := filter{accept: options.Filter}
@@ -448,6 +453,7 @@ func (index *Index) Stats() (Stats, error) {
 		Metric: Metric(c.metric), Dim: int(c.dim), Count: int(c.count), Deleted: int(c.deleted), Capacity: int(c.capacity),
 		M: int(c.m), EfConstruction: int(c.ef_construction), Ef: int(c.ef), MaxLevel: int(c.max_level),
 		RecordBytes: uint64(c.record_bytes), OtherBytes: uint64(c.other_bytes), DirtyRecords: uint64(c.dirty_records),
+		Exactness: Exactness(c.exactness), CodeBytes: uint64(c.code_bytes),
 		AllowReplaceDeleted: c.flags&C.HNX_ALLOW_REPLACE_DELETED != 0,
 		Mapped:              c.flags&C.HNX_LOAD_MMAP != 0,
 		ReadOnly:            c.flags&C.HNX_LOAD_READ_ONLY != 0,

@@ -45,6 +45,11 @@ final class Abi {
     static final int HNX_FORMAT_HNSWLIB = 0;
     static final int HNX_FORMAT_CHROMA = 1;
     static final int HNX_FORMAT_CHROMA_DIRECTORY = 2;
+    static final int HNX_SALVAGE_BEYOND_COUNT = 8;
+    static final int HNX_DAMAGE_HEADER = 1;
+    static final int HNX_DAMAGE_RECORDS = 2;
+    static final int HNX_DAMAGE_LENGTHS = 4;
+    static final int HNX_DAMAGE_LISTS = 8;
     static final int HNX_OK = 0;
     static final int HNX_ERR_INVALID_ARGUMENT = -1;
     static final int HNX_ERR_OUT_OF_MEMORY = -2;
@@ -62,6 +67,7 @@ final class Abi {
     static final int HNX_ERR_POISONED = -14;
     static final int HNX_ERR_INTERNAL = -15;
     static final int HNX_ERR_EXISTS = -16;
+    static final int HNX_ERR_CONFLICT = -17;
 
     interface hnx_accept_fn extends Callback {
         int invoke(Pointer context, long label);
@@ -135,6 +141,46 @@ final class Abi {
         public long bytes_written;
     }
 
+    @FieldOrder({"struct_size", "records", "checked", "damaged", "first_record", "first_offset", "first_file"})
+    public static final class hnx_verify_info extends Sized {
+        public long records;
+        public long checked;
+        public long damaged;
+        public long first_record;
+        public long first_offset;
+        public Pointer first_file;
+    }
+
+    @FieldOrder({"struct_size", "metric", "flags", "dim", "m", "ef_construction", "threads", "reserved"})
+    public static final class hnx_salvage_options extends Sized {
+        public int metric;
+        public int flags;
+        public long dim;
+        public long m;
+        public long ef_construction;
+        public int threads;
+        public int reserved;
+    }
+
+    @FieldOrder({"struct_size", "damage", "reserved", "stated", "records", "kept", "deleted", "missing", "unwritten",
+        "unreadable", "not_finite", "implausible", "duplicates", "lengths_lost", "mismatched"})
+    public static final class hnx_salvage_info extends Sized {
+        public int damage;
+        public int reserved;
+        public long stated;
+        public long records;
+        public long kept;
+        public long deleted;
+        public long missing;
+        public long unwritten;
+        public long unreadable;
+        public long not_finite;
+        public long implausible;
+        public long duplicates;
+        public long lengths_lost;
+        public long mismatched;
+    }
+
     @FieldOrder({"struct_size", "metric", "flags", "dim", "count", "deleted", "capacity", "m", "ef_construction", "ef",
         "max_level", "exactness", "record_bytes", "other_bytes", "dirty_records", "code_bytes"})
     public static final class hnx_stats_info extends Sized {
@@ -170,6 +216,8 @@ final class Abi {
     static native int hnx_labels(Pointer index, int which, long[] out_labels, long capacity, LongByReference out_count);
     static native int hnx_persist_dirty(Pointer index, hnx_persist_options options, hnx_persist_info out_info);
     static native int hnx_save(Pointer index, byte[] path, int format);
+    static native int hnx_verify(byte[] path, hnx_verify_info out_info);
+    static native int hnx_salvage(byte[] path, hnx_salvage_options options, PointerByReference out_index, hnx_salvage_info out_info);
     static native long hnx_count(Pointer index);
     static native long hnx_deleted_count(Pointer index);
     static native long hnx_capacity(Pointer index);

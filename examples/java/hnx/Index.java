@@ -114,6 +114,33 @@ public final class Index implements AutoCloseable {
         return new Index(out.getValue());
     }
 
+    /**
+     * Compares a directory with the checksums beside it. Damage is an HnxException, HNX_ERR_CORRUPT, whose text names file,
+     * byte and record.
+     */
+    public static Verified verify(Path path) {
+        Abi.hnx_verify_info c = new Abi.hnx_verify_info();
+        HnxException.check(Abi.hnx_verify(bytes(path), c));
+        return new Verified(c.records, c.checked);
+    }
+
+    /** Builds an index, in memory, from what can be read of a damaged directory or file. */
+    public static Salvaged salvage(Path path, Options.Salvage options) {
+        Abi.hnx_salvage_options c = new Abi.hnx_salvage_options();
+        c.metric = options.metric.number;
+        c.flags = options.flags;
+        c.dim = natural(options.dim, "dim");
+        c.m = natural(options.m, "m");
+        c.ef_construction = natural(options.efConstruction, "efConstruction");
+        c.threads = (int) natural(options.threads, "threads");
+        PointerByReference out = new PointerByReference();
+        Abi.hnx_salvage_info info = new Abi.hnx_salvage_info();
+        HnxException.check(Abi.hnx_salvage(bytes(path), c, out, info));
+        return new Salvaged(new Index(out.getValue()), info.damage, info.stated, info.records, info.kept, info.deleted,
+            info.missing, info.unwritten, info.unreadable, info.not_finite, info.implausible, info.duplicates,
+            info.lengths_lost, info.mismatched);
+    }
+
     /** Frees the index: now, or when the calls that run have ended. May be called again. */
     @Override
     public void close() {
@@ -264,6 +291,7 @@ public final class Index implements AutoCloseable {
         Abi.hnx_query_options c = new Abi.hnx_query_options();
         c.ef = natural(options.ef, "ef");
         c.threads = (int) natural(options.threads, "threads");
+        c.exactness = options.exactness.number;
         Filter filter = options.filter == null && options.labels == null ? null : new Filter(options);
         c.filter = filter == null ? null : filter.struct.getPointer();
         int status = use(pointer -> asking.ask(pointer, c));
@@ -343,7 +371,7 @@ public final class Index implements AutoCloseable {
         Abi.hnx_stats_info c = new Abi.hnx_stats_info();
         checked(pointer -> Abi.hnx_stats(pointer, c));
         return new Stats(Metric.values()[c.metric], dim, c.count, c.deleted, c.capacity, c.m, c.ef_construction, c.ef,
-            c.max_level, c.record_bytes, c.other_bytes, c.dirty_records);
+            c.max_level, Exactness.values()[c.exactness], c.record_bytes, c.other_bytes, c.dirty_records, c.code_bytes);
     }
 
     /** Floats per vector. */

@@ -65,6 +65,33 @@ public final class Options {
         public Load checkDeep() { check = Abi.HNX_CHECK_DEEP; return this; }
     }
 
+    /** How {@link Index#salvage} builds. Metric and dim are not in the files. */
+    public static final class Salvage {
+        final Metric metric;
+        final int dim;
+        long m;
+        long efConstruction;
+        int threads;
+        int flags;
+
+        /** @param dim floats per vector */
+        public Salvage(Metric metric, int dim) {
+            this.metric = metric;
+            this.dim = dim;
+        }
+
+        /** Links a record makes; 0, the default: found out. */
+        public Salvage m(long n) { m = n; return this; }
+        /** 0, the default: as the header states, or 200. */
+        public Salvage efConstruction(long n) { efConstruction = n; return this; }
+        /** 0, the default: all cores. */
+        public Salvage threads(int n) { threads = n; return this; }
+        /** Allows {@link Add#replaceDeleted} on the new index. */
+        public Salvage allowReplaceDeleted() { flags |= Abi.HNX_ALLOW_REPLACE_DELETED; return this; }
+        /** Keeps also what looks like a record behind the number that the header states. */
+        public Salvage beyondCount() { flags |= Abi.HNX_SALVAGE_BEYOND_COUNT; return this; }
+    }
+
     /** How {@link Index#add} adds. */
     public static final class Add {
         int threads;
@@ -86,6 +113,7 @@ public final class Options {
     public static final class Query {
         long ef;
         int threads;
+        Exactness exactness = Exactness.DEFAULT;
         long[] labels;
         int listed;
         java.util.function.LongPredicate filter;
@@ -94,6 +122,8 @@ public final class Options {
         public Query ef(long n) { ef = n; return this; }
         /** 0, the default: all cores. */
         public Query threads(int n) { threads = n; return this; }
+        /** How exact the query is; default {@link Exactness#DEFAULT}. */
+        public Query exactness(Exactness which) { exactness = which; return this; }
         /** The labels that may be found. */
         public Query only(long... these) { labels = these.clone(); listed = Abi.HNX_FILTER_ONLY; return this; }
         /** The labels that may not be found. */

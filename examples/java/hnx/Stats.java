@@ -2,4 +2,4 @@ package hnx;
 
 /** The state of an index. */
 public record Stats(Metric metric, int dim, long count, long deleted, long capacity, long m, long efConstruction, long ef,
-    int maxLevel, long recordBytes, long otherBytes, long dirtyRecords) {}
+    int maxLevel, Exactness exactness, long recordBytes, long otherBytes, long dirtyRecords, long codeBytes) {}

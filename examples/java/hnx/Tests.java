@@ -239,6 +239,40 @@ final class Tests {
         remove(folder);
     }
 
+    private static void exactness() {
+        try (Index index = build(new Options.Create(Metric.COSINE, DIM))) {
+            check(index.stats().exactness() == Exactness.GUIDED && index.stats().codeBytes() >= ROWS * DIM, index.stats());
+            Result exact = index.query(QUERIES, K, new Options.Query().exactness(Exactness.F32));
+            Result certified = index.query(QUERIES, K, new Options.Query().exactness(Exactness.CERTIFIED));
+            check(Arrays.equals(exact.labels(), certified.labels()) && Arrays.equals(exact.distances(), certified.distances()));
+        }
+    }
+
+    private static void verifyAndSalvage() throws IOException {
+        Path folder = Files.createTempDirectory("hnx-java-");
+        Path path = folder.resolve("persisted");
+        try (Index index = build(new Options.Create(Metric.L2, DIM).persistPath(path))) {
+            deleteSome(index);
+            index.persist();
+        }
+        check(Index.verify(path).equals(new Verified(ROWS, ROWS)));
+        Path records = path.resolve("data_level0.bin");
+        byte[] bytes = Files.readAllBytes(records);
+        bytes[1000] ^= 1;
+        Files.write(records, bytes);
+        checkFails("HNX_ERR_CORRUPT", path + ": data_level0.bin: record", () -> Index.verify(path));
+        checkFails("HNX_ERR_NOT_FOUND", "absent", () -> Index.verify(Path.of("absent")));
+        Files.delete(path.resolve("link_lists.bin"));
+        Salvaged found = Index.salvage(path, new Options.Salvage(Metric.L2, DIM));
+        try (Index index = found.index()) {
+            check((found.damage() & Salvaged.DAMAGED_LISTS) != 0 && found.kept() >= ROWS - 1, found);
+            check(index.count() == found.kept() && index.stats().deleted() == found.deleted(), found);
+            checkNear(index.query(QUERIES, K, WIDE).labels(), nearest(Tests::live));
+        }
+        checkFails("HNX_ERR_NOT_FOUND", "absent", () -> Index.salvage(Path.of("absent"), new Options.Salvage(Metric.L2, DIM)));
+        remove(folder);
+    }
+
     private static void filesOfOthers() throws IOException {
         long[] expected = nearest(Tests::live);
         try (Stream<Path> inside = Files.list(Path.of(EXCHANGE))) {
@@ -367,6 +401,7 @@ final class Tests {
         int skipped = 0;
         for (Case test : List.of(new Case("exact neighbours", Tests::exactNeighbours), new Case("direct buffers", Tests::directBuffers),
                 new Case("filters", Tests::filters), new Case("delete, persist, reopen", Tests::deletePersistReopen),
+                new Case("exactness", Tests::exactness), new Case("verify and salvage", Tests::verifyAndSalvage),
                 new Case("files of others", EXCHANGE == null ? null : Tests::filesOfOthers), new Case("failures", Tests::failures),
                 new Case("use after close", Tests::useAfterClose), new Case("close during use", Tests::closeDuringUse),
                 new Case("close inside a filter", Tests::closeInsideFilter), new Case("garbage is freed", Tests::garbageIsFreed))) {

@@ -1,6 +1,7 @@
 """The declarations of include/hnx.h for ctypes, and nothing else. Arrays are c_void_p: NumPy gives addresses."""
 import os
-from ctypes import (CDLL, CFUNCTYPE, POINTER, Structure, c_char_p, c_int32, c_size_t, c_uint32, c_uint64, c_void_p, sizeof)
+from ctypes import (CDLL, CFUNCTYPE, POINTER, Structure, c_char_p, c_float, c_int32, c_size_t, c_uint32, c_uint64, c_void_p,
+                    sizeof)
 
 VERSION = (0, 1)
 """Major and minor version of the header these declarations follow."""
@@ -30,6 +31,13 @@ HNX_LABELS_ALL = 2
 HNX_FORMAT_HNSWLIB = 0
 HNX_FORMAT_CHROMA = 1
 HNX_FORMAT_CHROMA_DIRECTORY = 2
+HNX_SALVAGE_BEYOND_COUNT = 8
+HNX_DAMAGE_HEADER = 1
+HNX_DAMAGE_RECORDS = 2
+HNX_DAMAGE_LENGTHS = 4
+HNX_DAMAGE_LISTS = 8
+HNX_DISTANCE_L2 = 0
+HNX_DISTANCE_IP = 1
 
 HNX_OK = 0
 HNX_ERR_INVALID_ARGUMENT = -1
@@ -48,6 +56,7 @@ HNX_ERR_CANCELLED = -13
 HNX_ERR_POISONED = -14
 HNX_ERR_INTERNAL = -15
 HNX_ERR_EXISTS = -16
+HNX_ERR_CONFLICT = -17
 
 hnx_accept_fn = CFUNCTYPE(c_int32, c_void_p, c_uint64)
 
@@ -94,6 +103,23 @@ class hnx_persist_info(Sized):
                 ('bytes_written', c_uint64)]
 
 
+class hnx_verify_info(Sized):
+    _fields_ = [('struct_size', c_size_t), ('records', c_uint64), ('checked', c_uint64), ('damaged', c_uint64),
+                ('first_record', c_uint64), ('first_offset', c_uint64), ('first_file', c_char_p)]
+
+
+class hnx_salvage_options(Sized):
+    _fields_ = [('struct_size', c_size_t), ('metric', c_uint32), ('flags', c_uint32), ('dim', c_size_t), ('m', c_size_t),
+                ('ef_construction', c_size_t), ('threads', c_uint32), ('reserved', c_uint32)]
+
+
+class hnx_salvage_info(Sized):
+    _fields_ = [('struct_size', c_size_t), ('damage', c_uint32), ('reserved', c_uint32)] + [
+        (name, c_uint64) for name in ('stated', 'records', 'kept', 'deleted', 'missing', 'unwritten', 'unreadable',
+                                      'not_finite', 'implausible', 'duplicates', 'lengths_lost',
+                                      'mismatched')]
+
+
 class hnx_stats_info(Sized):
     _fields_ = [('struct_size', c_size_t), ('metric', c_uint32), ('flags', c_uint32), ('dim', c_size_t),
                 ('count', c_size_t), ('deleted', c_size_t), ('capacity', c_size_t), ('m', c_size_t),
@@ -117,11 +143,15 @@ FUNCTIONS = {
     'hnx_labels': (c_int32, [c_void_p, c_uint32, c_void_p, c_size_t, POINTER(c_size_t)]),
     'hnx_persist_dirty': (c_int32, [c_void_p, POINTER(hnx_persist_options), POINTER(hnx_persist_info)]),
     'hnx_save': (c_int32, [c_void_p, c_char_p, c_uint32]),
+    'hnx_verify': (c_int32, [c_char_p, POINTER(hnx_verify_info)]),
+    'hnx_salvage': (c_int32, [c_char_p, POINTER(hnx_salvage_options), POINTER(c_void_p), POINTER(hnx_salvage_info)]),
     'hnx_count': (c_size_t, [c_void_p]),
     'hnx_deleted_count': (c_size_t, [c_void_p]),
     'hnx_capacity': (c_size_t, [c_void_p]),
     'hnx_dim': (c_size_t, [c_void_p]),
     'hnx_stats': (c_int32, [c_void_p, POINTER(hnx_stats_info)]),
+    'hnx_distances': (c_int32, [c_uint32, c_size_t, c_void_p, c_void_p, c_size_t, c_size_t, c_void_p]),
+    'hnx_normalize': (c_float, [c_void_p, c_size_t, c_void_p]),
     'hnx_version': (c_char_p, []),
     'hnx_cpu_name': (c_char_p, []),
     'hnx_status_name': (c_char_p, [c_int32]),

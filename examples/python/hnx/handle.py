@@ -70,6 +70,11 @@ class Handle:
             self._users -= 1
             self._free()
 
+    @property
+    def is_open(self):
+        """Whether close() was not called."""
+        return self._open
+
     def close(self):
         """Frees now, or when the calls that run have ended. May be called again."""
         with self._lock:

@@ -10,6 +10,9 @@ from . import abi, state
 from .handle import Handle, check, lib
 
 METRICS = {'l2': abi.HNX_METRIC_L2, 'ip': abi.HNX_METRIC_IP, 'cosine': abi.HNX_METRIC_COSINE}
+EXACTNESS = {'default': abi.HNX_EXACTNESS_DEFAULT, 'f32': abi.HNX_EXACTNESS_F32, 'certified': abi.HNX_EXACTNESS_CERTIFIED,
+             'guided': abi.HNX_EXACTNESS_GUIDED}
+FEW = 'Cannot return the results in a contiguous 2D array. Probably ef or M is too small'
 FORMATS = {'hnswlib': abi.HNX_FORMAT_HNSWLIB, 'chroma': abi.HNX_FORMAT_CHROMA, 'directory': abi.HNX_FORMAT_CHROMA_DIRECTORY}
 
 
@@ -29,6 +32,16 @@ def _labels(labels, rows=None):
     if rows is not None and labels.shape != (rows,) and not (labels.ndim == 0 and rows == 1):
         raise RuntimeError(f'The input label shape {labels.shape} does not match the input data vector shape {rows}')
     return labels
+
+
+def _vectors(data, dim):
+    """Rows of floats, as hnswlib makes them."""
+    data = np.ascontiguousarray(data, np.float32) if np.ndim(data) else np.float32(data)
+    if data.ndim not in (1, 2):
+        raise RuntimeError(f'Input vector data wrong shape. Number of dimensions {data.ndim}. Data must be a 1D or 2D array.')
+    if data.shape[-1] != dim:
+        raise RuntimeError('Wrong dimensionality of the vectors')
+    return data.reshape(-1, dim)
 
 
 def _address(array):
@@ -95,7 +108,7 @@ class Index:
     def init_index(self, max_elements, M=16, ef_construction=200, random_seed=100, allow_replace_deleted=False, *,
                    persist_path=None):
         """Makes an empty index; with persist_path one that persist_dirty() writes to that directory."""
-        if self._handle is not None:
+        if self._handle is not None and self._handle.is_open:
             raise RuntimeError('The index is already initiated.')
         options = abi.hnx_options(
             metric=METRICS[self._space], dim=self._dim, max_elements=_unsigned(max_elements, 'max_elements'),
@@ -123,7 +136,8 @@ class Index:
             old.close()
 
     def close(self):
-        """Frees the index. Calls that run on other threads end first; later ones raise ValueError."""
+        """Frees the index. Calls that run on other threads end first; later ones but init_index() and load_index() raise
+        ValueError."""
         if self._handle is not None:
             self._handle.close()
 
@@ -135,20 +149,12 @@ class Index:
 
     # ------------------------------------------------------------------------------------------------ adding, deleting
 
-    def _vectors(self, data):
-        data = np.ascontiguousarray(data, np.float32) if np.ndim(data) else np.float32(data)
-        if data.ndim not in (1, 2):
-            raise RuntimeError(f'Input vector data wrong shape. Number of dimensions {data.ndim}. Data must be a 1D or 2D array.')
-        if data.shape[-1] != self._dim:
-            raise RuntimeError('Wrong dimensionality of the vectors')
-        return data.reshape(-1, self._dim)
-
     def _threads(self, num_threads):
         return min(num_threads if num_threads > 0 else max(self.num_threads, 1), 1024)
 
     def add_items(self, data, ids=None, num_threads=-1, replace_deleted=False):
         """Adds rows, or updates those whose id exists. Without ids: the numbers that follow the last ones."""
-        data = self._vectors(data)
+        data = _vectors(data, self._dim)
         with self._open() as pointer:
             first = self._reserve(len(data))
             ids = np.arange(first, first + len(data), dtype=np.uint64) if ids is None else _labels(ids, len(data))
@@ -180,17 +186,18 @@ class Index:
 
     # ------------------------------------------------------------------------------------------------ asking
 
-    def query(self, data, k=1, ef=0, num_threads=-1, filter=None):
+    def query(self, data, k=1, ef=0, num_threads=-1, filter=None, *, exactness='default'):
         """Labels, distances and counts of the k nearest of each row; fewer than k is no error.
 
         The unused tail of a row is 2**64 - 1 and infinity. ef: 0 for the index's. filter: a function of a label, or the
-        labels that may be found (list, set, array).
+        labels that may be found (list, set, array). exactness: 'default', 'f32', 'certified' or 'guided'.
         """
-        data, k = self._vectors(data), _unsigned(k, 'k', 2**31)
+        data, k = _vectors(data, self._dim), _unsigned(k, 'k', 2**31)
         rows = len(data)
         labels, distances = np.empty((rows, k), np.uint64), np.empty((rows, k), np.float32)
         counts = np.zeros(rows, np.uintp)
-        options = abi.hnx_query_options(ef=_unsigned(ef, 'ef'), threads=self._threads(num_threads))
+        options = abi.hnx_query_options(ef=_unsigned(ef, 'ef'), threads=self._threads(num_threads),
+                                        exactness=EXACTNESS[exactness])
         wanted = None if filter is None else _Filter(filter)
         if wanted:
             options.filter = addressof(wanted.struct)
@@ -203,15 +210,14 @@ class Index:
                 check(status)
         return labels, distances, counts
 
-    def knn_query(self, data, k=1, num_threads=-1, filter=None):
-        """Labels and distances of the k nearest of each row; a row with fewer is a RuntimeError. filter: see query()."""
-        few = 'Cannot return the results in a contiguous 2D array. Probably ef or M is too small'
+    def knn_query(self, data, k=1, num_threads=-1, filter=None, *, exactness='default'):
+        """Labels and distances of the k nearest of each row; a row with fewer is a RuntimeError. Else as query()."""
         with self._open() as pointer:
             if _unsigned(k, 'k') > lib.hnx_count(pointer) and np.size(data):  # before memory for k is asked for
-                raise RuntimeError(few)
-        labels, distances, counts = self.query(data, k, num_threads=num_threads, filter=filter)
+                raise RuntimeError(FEW)
+        labels, distances, counts = self.query(data, k, num_threads=num_threads, filter=filter, exactness=exactness)
         if (counts < k).any():
-            raise RuntimeError(few)
+            raise RuntimeError(FEW)
         return labels, distances
 
     def get_items(self, ids=None, return_type='numpy'):
@@ -309,3 +315,30 @@ class Index:
 
     def __repr__(self):
         return f"<hnx.Index(space='{self._space}', dim={self._dim})>"
+
+
+def verify(path):
+    """Compares a directory with the checksums beside it: how many records it has, and how many of them were compared.
+
+    Damage is an Error, HNX_ERR_CORRUPT, whose text names file, byte and record.
+    """
+    info = abi.hnx_verify_info()
+    check(lib.hnx_verify(os.fsencode(path), byref(info)))
+    return info.records, info.checked
+
+
+def salvage(path, space, dim, *, M=0, ef_construction=0, num_threads=0, allow_replace_deleted=False, beyond_count=False):
+    """Builds an index, in memory, from what can be read of a damaged directory or file: the index, and a dict that says what
+    was kept and dropped, the fields of hnx_salvage_info. M, ef_construction: 0 to find them out; num_threads: 0 for all cores.
+    """
+    index, info = Index(space, dim), abi.hnx_salvage_info()
+    options = abi.hnx_salvage_options(
+        metric=METRICS[space], dim=index.dim, m=_unsigned(M, 'M'), ef_construction=_unsigned(ef_construction, 'ef_construction'),
+        threads=_unsigned(num_threads, 'num_threads', 2**31),
+        flags=(abi.HNX_ALLOW_REPLACE_DELETED if allow_replace_deleted else 0)
+        | (abi.HNX_SALVAGE_BEYOND_COUNT if beyond_count else 0))
+
+    def make(name, given, out):
+        return lib.hnx_salvage(name, given, out, byref(info))
+    index._start(Handle(make, os.fsencode(path), byref(options)), grows=True)
+    return index, {name: getattr(info, name) for name, _ in info._fields_ if name not in ('struct_size', 'reserved')}

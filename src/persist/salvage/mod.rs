@@ -12,7 +12,6 @@ use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::format::Header;
-use super::storage::named;
 use crate::error::{corrupt, Result};
 use crate::index::restore::Restored;
 use crate::index::Index;
@@ -70,8 +69,7 @@ pub fn salvage(path: &Path, params: &SalvageParams) -> Result<(Index, Report)> {
     let remains = Remains::open(path)?;
     let stated = Header::from_bytes(&remains.header, 4 * params.dim).ok();
     let mut report = Report::default();
-    let layout = shape::find(&remains, &remains.header, stated, 4 * params.dim, params.m);
-    let layout = layout.map_err(|error| named(path, error))?;
+    let layout = shape::find(&remains, &remains.header, stated, 4 * params.dim, params.m)?;
     let header = stated.filter(|header| header.layout == layout);
     if header.is_none() || !remains.right_header {
         report.damage |= DAMAGED_HEADER;
@@ -82,7 +80,9 @@ pub fn salvage(path: &Path, params: &SalvageParams) -> Result<(Index, Report)> {
     let beyond = params.beyond_count || remains.single && !walkable;
     report.stated = header.map_or(0, |header| header.count as u64);
     let cosine = params.metric == Metric::Cosine;
-    let scan = Scan { remains: &remains, layout, lengths: lengths.filter(|_| cosine), cosine };
+    // Where all there is room for are records; behind their number, zeros can be anything.
+    let zeros = header.is_none() && !remains.single;
+    let scan = Scan { remains: &remains, layout, lengths: lengths.filter(|_| cosine), cosine, zeros };
     let entries = scan.run(header.map(|header| header.count), beyond, &mut report)?;
     if header.is_none() {
         // As many as were found are known to be.
@@ -92,7 +92,7 @@ pub fn salvage(path: &Path, params: &SalvageParams) -> Result<(Index, Report)> {
         report.damage |= DAMAGED_LISTS;
     }
     if entries.is_empty() && header.is_none_or(|header| header.count != 0) {
-        return Err(corrupt(format!("{}: no record of {} is readable", path.display(), report.records)));
+        return Err(corrupt(format!("no record of {} is readable", report.records)));
     }
     let index = Index::new(&Params {
         metric: params.metric,

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::ops::Range;
 
 use super::remains::{Lengths, Remains};
-use super::shape::{floats_look_right, links_look_right};
+use super::shape::looks_like_a_record;
 use super::Report;
 use crate::error::{out_of_memory, Result};
 use crate::params::MAX_RECORDS;
@@ -53,6 +53,8 @@ pub(super) struct Scan<'a> {
     /// Where they count.
     pub(super) lengths: Option<Lengths<'a>>,
     pub(super) cosine: bool,
+    /// Whether a vector of zeros can belong to what looks like a record.
+    pub(super) zeros: bool,
 }
 
 /// What a record's checksum says.
@@ -141,7 +143,7 @@ impl Scan<'_> {
         if record[..layout.label + 8].iter().all(|byte| *byte == 0) && !can_be_zeros {
             return Verdict::Unwritten;
         }
-        let sound = links_look_right(record, layout, id, room) && floats_look_right(record, layout);
+        let sound = looks_like_a_record(record, layout, id, room, self.zeros);
         if !trusted && !sound {
             return Verdict::Implausible;
         }

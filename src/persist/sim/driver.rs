@@ -319,13 +319,18 @@ impl Scenario {
 
     /// Makes the directory.
     pub(super) fn create(&mut self) -> Result<()> {
-        let (storage, path): (Arc<dyn Storage>, _) = (Arc::new(self.disk.clone()), Path::new(FOLDER));
-        let mut directory = Directory::create(storage, path, self.index.core(), &self.index.stated(), false)?;
+        let mut directory = self.create_over(false)?;
         directory.set_bulk(self.plan.bulk);
         self.index.core().store().dirty().clear();
         self.index.core().store().dirty().enable();
         *lock(self.index.core().directory()) = Some(directory);
         Ok(())
+    }
+
+    /// Makes the directory, or makes it anew, without persisting to it.
+    pub(super) fn create_over(&self, replace: bool) -> Result<Directory> {
+        let (storage, path): (Arc<dyn Storage>, _) = (Arc::new(self.disk.clone()), Path::new(FOLDER));
+        Directory::create(storage, path, self.index.core(), &self.index.stated(), replace)
     }
 
     pub(super) fn persist(&self) -> Result<Persisted> {

@@ -53,8 +53,7 @@ fn sums_are_damaged(path: &Path, what: &str) {
     let (damaged, file, _) = found(path);
     assert!(damaged > 0 && file == "hnx.sums", "{what}: {damaged} {file}");
     let Err(Error::Corrupt(text)) = open_as(path, Check::Deep) else { panic!("{what}: a deep check passes") };
-    let sums = path.join("hnx.sums");
-    assert!(text.starts_with(&*sums.to_string_lossy()), "{what}: {text}");
+    assert!(text.starts_with("hnx.sums"), "{what}: {text}");
 }
 
 fn is_clean(path: &Path) {
@@ -216,7 +215,7 @@ fn a_cut_file_is_damaged_at_its_end() {
     }
     fs::rename(path.join("length.bin"), folder.0.join("aside")).unwrap();
     let Err(Error::NotFound(text)) = verify(&path) else { panic!("a file is missing") };
-    assert!(text.starts_with(&*path.join("length.bin").to_string_lossy()), "{text}");
+    assert!(text.contains("length.bin"), "{text}");
     fs::rename(folder.0.join("aside"), path.join("length.bin")).unwrap();
     is_clean(&path);
 }
@@ -283,41 +282,35 @@ fn checksums_of_older_releases_count() {
 
 /// Errors name the file, once.
 #[test]
-fn errors_begin_with_the_path() {
-    let folder = Folder::new("paths");
+fn errors_name_the_file_once() {
+    let folder = Folder::new("names");
     let path = directory(&folder);
     let file = folder.0.join("file");
     save(&index_of(5), &file, Format::Hnswlib).unwrap();
     for absent in [folder.0.join("absent"), file.clone(), file.join("inside")] {
         assert!(matches!(verify(&absent), Err(Error::NotFound(_))), "{}", absent.display());
     }
-    let begins = |result: Result<(), Error>, path: &Path| {
+    let begins = |result: Result<(), Error>, name: &str| {
         let text = result.unwrap_err().to_string();
-        assert!(text.starts_with(&*path.to_string_lossy()), "{text}");
-        let name = path.file_name().unwrap().to_str().unwrap();
-        assert_eq!(text.matches(name).count(), 1, "{text}");
+        assert!(text.starts_with(name) && text.matches(name).count() == 1, "{text}");
     };
-    let mut bytes = fs::read(&file).unwrap();
-    bytes[16] = 200;
-    fs::write(&file, bytes).unwrap();
-    begins(open_as(&file, Check::Default).map(|_| ()), &file);
     fs::remove_file(path.join("hnx.sums")).unwrap();
     let header = fs::read(path.join("header.bin")).unwrap();
     for (at, byte) in [(0, 2), (24, 200), (36, 1), (91, 0x7F)] {
         let mut wrong = header.clone();
         wrong[at] = byte;
         fs::write(path.join("header.bin"), wrong).unwrap();
-        begins(open_as(&path, Check::Default).map(|_| ()), &path.join("header.bin"));
-        begins(verify(&path).map(|_| ()), &path.join("header.bin"));
+        begins(open_as(&path, Check::Default).map(|_| ()), "header.bin");
+        begins(verify(&path).map(|_| ()), "header.bin");
     }
     fs::write(path.join("header.bin"), &header[..99]).unwrap();
-    begins(verify(&path).map(|_| ()), &path.join("header.bin"));
-    begins(open_as(&path, Check::Default).map(|_| ()), &path.join("header.bin"));
+    begins(verify(&path).map(|_| ()), "header.bin");
+    begins(open_as(&path, Check::Default).map(|_| ()), "header.bin");
     fs::write(path.join("header.bin"), &header).unwrap();
     for name in ["data_level0.bin", "link_lists.bin"] {
         let bytes = fs::read(path.join(name)).unwrap();
         fs::write(path.join(name), &bytes[..10]).unwrap();
-        begins(open_as(&path, Check::Default).map(|_| ()), &path.join(name));
+        begins(open_as(&path, Check::Default).map(|_| ()), name);
         fs::write(path.join(name), bytes).unwrap();
     }
 }

@@ -4,10 +4,11 @@ use std::fs;
 use std::path::Path;
 
 use super::{index_of, Folder};
+use crate::error::Error;
 use crate::index::{AddMode, Index};
 use crate::params::{Metric, Params};
-use crate::persist::{create_directory, salvage, Report, SalvageParams};
-use crate::persist::{DAMAGED_HEADER, DAMAGED_LISTS, DAMAGED_RECORDS};
+use crate::persist::{create_directory, salvage, save, Format, Report, SalvageParams};
+use crate::persist::{DAMAGED_HEADER, DAMAGED_LENGTHS, DAMAGED_LISTS, DAMAGED_RECORDS};
 
 const ROWS: u64 = 40;
 
@@ -104,5 +105,52 @@ fn records_alone_keep_a_vector_of_zeros() {
         assert_eq!(found, [0.0; 3]);
         write(&path.join("link_lists.bin"), |bytes| bytes.truncate(20));
         assert_eq!(salvaged(&path, metric).1.damage, DAMAGED_HEADER | DAMAGED_LISTS);
+    }
+}
+
+/// A single file tells by its size which of the two formats it is, and by what stands where lengths would be.
+#[test]
+fn single_files_are_read_as_far_as_they_go() {
+    let folder = Folder::new("salvage-files");
+    let path = folder.0.join("file");
+    let index = Index::new(&Params { m: 4, metric: Metric::Cosine, ..Params::new(3) }).unwrap();
+    let vectors: Vec<f32> = (0..3 * ROWS).map(|i| (1 + i * i % 101) as f32).collect();
+    let labels: Vec<u64> = (0..ROWS).collect();
+    index.add(&vectors, &labels, AddMode::default(), 1, false, &mut |_, _| {}).unwrap();
+    let stride = 4 + 32 + 12 + 8;
+    for (format, lost) in [(Format::Hnswlib, ROWS), (Format::Chroma, 0)] {
+        save(&index, &path, format).unwrap();
+        let report = salvaged(&path, Metric::Cosine).1;
+        assert_eq!((report.damage, report.kept, report.lengths_lost), (0, ROWS, 0));
+        let lists = 96 + ROWS as usize * (stride + if format == Format::Chroma { 4 } else { 0 });
+        write(&path, |bytes| bytes[lists] = 3);
+        let report = salvaged(&path, Metric::Cosine).1;
+        assert_eq!((report.kept, report.lengths_lost), (ROWS, lost), "{format:?}");
+        assert_eq!(report.damage, DAMAGED_LISTS | if lost == 0 { 0 } else { DAMAGED_LENGTHS });
+        // A value that is none, half a vector, and the end is gone.
+        write(&path, |bytes| {
+            bytes[96 + 36..96 + 40].copy_from_slice(&f32::INFINITY.to_le_bytes());
+            bytes[96 + stride + 36..96 + stride + 40].copy_from_slice(&9f32.to_le_bytes());
+            bytes.truncate(96 + 30 * stride + 5);
+        });
+        let report = salvaged(&path, Metric::Cosine).1;
+        assert_eq!((report.kept, report.missing, report.not_finite, report.implausible), (28, ROWS - 30, 1, 1));
+        write(&path, |bytes| bytes[..96].fill(0xAB));
+        assert_eq!(salvaged(&path, Metric::Cosine).1.damage & DAMAGED_HEADER, DAMAGED_HEADER);
+    }
+    let params = |m: usize| SalvageParams {
+        metric: Metric::Cosine,
+        dim: 3,
+        m,
+        ef_construction: 9,
+        threads: 1,
+        allow_replace_deleted: false,
+        beyond_count: true,
+    };
+    assert_eq!(salvage(&path, &params(4)).unwrap().1.kept, 28);
+    assert!(matches!(salvage(&path, &params(1)), Err(Error::InvalidArgument(_))));
+    fs::write(&path, [0xAB; 4000]).unwrap();
+    for m in [0, 4] {
+        assert!(matches!(salvage(&path, &params(m)), Err(Error::Corrupt(_))), "nothing is there");
     }
 }
