@@ -9,10 +9,7 @@ static void statuses(void)
     hnx_index *index = index_of(HNX_METRIC_L2, DIM, row, 1, 5);
     const uint64_t label = 5;
     float back[DIM];
-    char text[128];
-    CHECK_STATUS(HNX_ERR_NOT_FOUND, hnx_mark_deleted(index, 77));
-    hnx_last_error(text, sizeof text);
-    CHECK(strstr(text, "77") != NULL);
+    CHECK_TEXT(HNX_ERR_NOT_FOUND, "77", hnx_mark_deleted(index, 77));
     CHECK_STATUS(HNX_ERR_NOT_FOUND, hnx_unmark_deleted(index, 77));
     CHECK_STATUS(HNX_ERR_NOT_DELETED, hnx_unmark_deleted(index, 5));
     CHECK_OK(hnx_get(index, &label, 1, back));

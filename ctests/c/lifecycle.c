@@ -45,13 +45,11 @@ static void given_values(void)
 
 static void refused(const hnx_options *options, const char *word)
 {
-    char place, text[256];
+    char place;
     hnx_index *const before = (hnx_index *)(void *)&place;
     hnx_index *index = before;
-    CHECK_STATUS(HNX_ERR_INVALID_ARGUMENT, hnx_init(options, &index));
+    CHECK_TEXT(HNX_ERR_INVALID_ARGUMENT, word, hnx_init(options, &index));
     CHECK(index == before);
-    hnx_last_error(text, sizeof text);
-    CHECK(strstr(text, word) != NULL);
 }
 
 #define REFUSED(field, value, word) \

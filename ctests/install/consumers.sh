@@ -107,7 +107,7 @@ names_collide_with_nothing() {
 
 # Hosts of hnswlib's classes; the last one as it was written for hnswlib, CMakeLists.txt included.
 hosts_of_hnswlib() {
-    local lines
+    local lines name
     lines=$(readme cmake hnswlib::hnswlib)
     with_cmake hnswlib-cmake cpp shared "$lines"
     with_cmake hnswlib-cmake-static cpp static "${lines//hnswlib::hnswlib/hnswlib::hnswlib_static}"
@@ -119,19 +119,20 @@ hosts_of_hnswlib() {
     cmake --build build >build.txt
     starts build/app shared
     if [ "$only" != cmake ]; then
-        project hnswlib-cc cpp
-        eval "$(readme sh 'c++ app.cpp')"
-        starts ./a.out shared
-        project hnswlib-cc-bare cpp
-        eval "$(readme sh 'c++ app.cpp')"
-        starts ./a.out shared
+        for name in hnswlib-cc hnswlib-cc-bare; do
+            project "$name" cpp
+            eval "$(readme sh 'c++ app.cpp')"
+            starts ./a.out shared
+        done
     fi
     names_collide_with_nothing
 }
 
 programs_of_cmake
-[ "$only" = cmake ] || programs_of_a_prefix
-[ "$only" = cmake ] || programs_of_compilers
+if [ "$only" != cmake ]; then
+    programs_of_a_prefix
+    programs_of_compilers
+fi
 if [ -e "$headers/hnx/hnswlib/hnswlib.h" ]; then
     hosts_of_hnswlib
 else

@@ -17,7 +17,6 @@ const WORDS_PER_RECORD: usize = 4;
 pub(crate) struct Visited {
     words: Vec<u64>,
     listed: Vec<Slot>,
-    count: usize,
     /// Some bits are set whose records are not listed.
     overflown: bool,
 }
@@ -35,10 +34,7 @@ impl Visited {
     /// Makes room for ids below `count`.
     pub(crate) fn reserve(&mut self, count: usize) -> Result<()> {
         let failed = |_| out_of_memory("a visited set");
-        if self.listed.is_empty() {
-            self.listed.try_reserve_exact(LISTED).map_err(failed)?;
-            self.listed.resize(LISTED, Slot::FIRST);
-        }
+        self.listed.try_reserve_exact(LISTED - self.listed.len()).map_err(failed)?;
         let needed = count.div_ceil(64);
         if needed > self.words.len() {
             let words = needed.max(self.words.len() * 5 / 4).next_multiple_of(512);
@@ -74,25 +70,24 @@ impl Visited {
 
     #[inline(always)]
     fn list(&mut self, slots: &[Slot]) {
-        match self.listed.get_mut(self.count..self.count + slots.len()) {
-            Some(room) => {
-                room.copy_from_slice(slots);
-                self.count += slots.len();
-            }
-            None => self.overflown = true,
+        if self.listed.len() + slots.len() <= LISTED {
+            self.listed.extend_from_slice(slots);
+        } else {
+            self.overflown = true;
         }
     }
 
     /// Forgets all.
     pub(crate) fn clear(&mut self) {
-        if self.overflown || self.words.len() < WORDS_PER_RECORD * self.count {
+        if self.overflown || self.words.len() < WORDS_PER_RECORD * self.listed.len() {
             self.words.fill(0);
         } else {
-            for slot in &self.listed[..self.count] {
+            for slot in &self.listed {
                 self.words[slot.id() as usize / 64] = 0;
             }
         }
-        (self.count, self.overflown) = (0, false);
+        self.listed.clear();
+        self.overflown = false;
     }
 }
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from . import abi
 from .handle import check, lib
-from .index import FEW, _address, _labels, _unsigned, _vectors
+from .index import FEW, _address, _labels, _threads, _unsigned, _vectors
 
 DISTANCES = {'l2': abi.HNX_DISTANCE_L2, 'ip': abi.HNX_DISTANCE_IP, 'cosine': abi.HNX_DISTANCE_IP}
 HEADER = struct.Struct('<QQQ')
@@ -110,7 +110,7 @@ class BFIndex:
                 near = near[np.lexsort((labels[near], distances[near]))][:k]
                 return labels[near], distances[near]
 
-            with ThreadPoolExecutor(min(num_threads if num_threads > 0 else max(self.num_threads, 1), 1024)) as threads:
+            with ThreadPoolExecutor(_threads(num_threads, self.num_threads)) as threads:
                 found = list(threads.map(nearest, queries))
         shape = len(queries), k
         return (np.array([labels for labels, _ in found], np.uint64).reshape(shape),

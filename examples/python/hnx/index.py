@@ -44,6 +44,11 @@ def _vectors(data, dim):
     return data.reshape(-1, dim)
 
 
+def _threads(num_threads, default):
+    """Threads of a call: those asked for, or the index's."""
+    return min(num_threads if num_threads > 0 else max(default, 1), 1024)
+
+
 def _address(array):
     return array.__array_interface__['data'][0]
 
@@ -149,16 +154,13 @@ class Index:
 
     # ------------------------------------------------------------------------------------------------ adding, deleting
 
-    def _threads(self, num_threads):
-        return min(num_threads if num_threads > 0 else max(self.num_threads, 1), 1024)
-
     def add_items(self, data, ids=None, num_threads=-1, replace_deleted=False):
         """Adds rows, or updates those whose id exists. Without ids: the numbers that follow the last ones."""
         data = _vectors(data, self._dim)
         with self._open() as pointer:
             first = self._reserve(len(data))
             ids = np.arange(first, first + len(data), dtype=np.uint64) if ids is None else _labels(ids, len(data))
-            options = abi.hnx_add_options(threads=self._threads(num_threads),
+            options = abi.hnx_add_options(threads=_threads(num_threads, self.num_threads),
                                           flags=abi.HNX_ADD_REPLACE_DELETED if replace_deleted else 0)
             check(lib.hnx_add(pointer, _address(data), _address(ids), len(data), byref(options), None))
 
@@ -196,7 +198,7 @@ class Index:
         rows = len(data)
         labels, distances = np.empty((rows, k), np.uint64), np.empty((rows, k), np.float32)
         counts = np.zeros(rows, np.uintp)
-        options = abi.hnx_query_options(ef=_unsigned(ef, 'ef'), threads=self._threads(num_threads),
+        options = abi.hnx_query_options(ef=_unsigned(ef, 'ef'), threads=_threads(num_threads, self.num_threads),
                                         exactness=EXACTNESS[exactness])
         wanted = None if filter is None else _Filter(filter)
         if wanted:
