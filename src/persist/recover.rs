@@ -20,11 +20,6 @@ pub(super) fn new_name(directory: &Path, name: &str) -> PathBuf {
     directory.join(format!("{name}.new"))
 }
 
-/// The folder that a directory is in.
-pub(super) fn parent_of(directory: &Path) -> &Path {
-    directory.parent().unwrap_or(Path::new("/"))
-}
-
 /// The content of header.bin, if it is long enough.
 pub(super) fn read_header(file: &dyn StorageFile) -> Result<Option<HeaderBytes>> {
     let mut bytes = [0; super::format::DIRECTORY_HEADER];
@@ -165,9 +160,6 @@ pub(super) fn recover(storage: &dyn Storage, directory: &Path, journal_file: &mu
                 header_file.write_at(&header, 0)?;
                 header_file.sync()?;
                 storage.sync_dir(directory)?;
-                if journal.is_some_and(|journal| journal.head.kind == Kind::Creation) {
-                    storage.sync_dir(parent_of(directory))?;
-                }
             }
             Verdict::Over => {}
         }

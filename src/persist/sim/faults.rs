@@ -165,7 +165,7 @@ fn fails_to_create_and_goes_on(plan: Plan, call: u64, replace: bool, forever: bo
             }
         }
         (Err(_), None) => {
-            if let Ok(index) = open(&Disk::of(state), &plan) {
+            if let Ok(index) = open(&Disk::of(state.clone()), &plan) {
                 assert!(*Snapshot::of(&index) == *after, "{what}: another state");
             }
         }
