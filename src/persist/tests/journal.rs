@@ -83,7 +83,8 @@ fn a_journal_that_was_begun_is_read_through_and_finished() {
 /// Each of these journals is refused before anything is written; salvage reads what there is.
 #[test]
 fn a_journal_that_is_not_possible_changes_nothing() {
-    let wrong: [(&str, fn(&mut Draft)); 10] = [
+    type Spoil = fn(&mut Draft);
+    let wrong: [(&str, Spoil); 10] = [
         ("beyond the file", |d| d.changes.put(0, 1 << 40, |to| to.push(1))),
         ("at no offset", |d| d.changes.put(1, u64::MAX - 8, |to| to.extend_from_slice(&[1; 8]))),
         ("beyond what records need", |d| {
