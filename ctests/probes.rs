@@ -86,7 +86,7 @@ fn layout_in_rust() -> BTreeMap<String, (usize, usize)> {
         hnx_salvage_options { struct_size, metric, flags, dim, m, ef_construction, threads, reserved }
         hnx_salvage_info {
             struct_size, damage, reserved, stated, records, kept, deleted, missing, unwritten, unreadable, not_finite,
-            implausible, duplicates, lengths_lost,
+            implausible, duplicates, lengths_lost, mismatched,
         }
         hnx_stats_info {
             struct_size, metric, flags, dim, count, deleted, capacity, m, ef_construction, ef, max_level, exactness,
@@ -183,6 +183,7 @@ fn published_offsets_stay() {
         ("hnx_salvage_info.damage", (8, 4)),
         ("hnx_salvage_info.kept", (32, 8)),
         ("hnx_salvage_info.lengths_lost", (96, 8)),
+        ("hnx_salvage_info.mismatched", (104, 8)),
     ] {
         assert_eq!(layout[name], place, "{name}");
     }

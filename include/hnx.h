@@ -171,12 +171,13 @@
 #define HNX_SALVAGE_BEYOND_COUNT 8
 
 /*
- hnx_salvage_info.damage: the header is missing, of an unknown version, or contradicted by itself or the records.
+ hnx_salvage_info.damage: the header is missing, of an unknown version, or contradicted by itself, the records or the
+ checksums.
  */
 #define HNX_DAMAGE_HEADER 1
 
 /*
- hnx_salvage_info.damage: records are missing or were dropped, duplicates aside.
+ hnx_salvage_info.damage: records are missing, were dropped (duplicates aside), or differ from their checksums.
  */
 #define HNX_DAMAGE_RECORDS 2
 
@@ -536,7 +537,7 @@ typedef struct hnx_verify_info {
      */
     uint64_t checked;
     /*
-     Records that differ from their checksums.
+     Records that differ from their checksums, and other places that are damaged.
      */
     uint64_t damaged;
     /*
@@ -608,7 +609,7 @@ typedef struct hnx_salvage_info {
      */
     uint32_t reserved;
     /*
-     Records that the header states; 0 where it is not whole.
+     Records that the header states, or hnx.sums in its place; 0 where neither is whole.
      */
     uint64_t stated;
     /*
@@ -644,13 +645,18 @@ typedef struct hnx_salvage_info {
      */
     uint64_t implausible;
     /*
-     Dropped: another record has the label: a live one before deleted ones, then the last.
+     Dropped: another record has the label: one that does not differ from its checksum before one that does, a live one
+     before deleted ones, then the last.
      */
     uint64_t duplicates;
     /*
      Kept, with length 1 in hnx_get(), because the length under HNX_METRIC_COSINE is lost.
      */
     uint64_t lengths_lost;
+    /*
+     Kept, but different from its checksum in hnx.sums: vector, label, length, deletion or links are not what was written.
+     */
+    uint64_t mismatched;
 } hnx_salvage_info;
 
 /*
@@ -1385,7 +1391,9 @@ hnx_status hnx_save(const struct hnx_index *index,
 /*
  Compares a directory with the checksums that libhnx keeps beside it (hnx.sums): every record's links, vector, label,
  length and upper-level lists. Reads all files once; needs no index. A directory that a crash has left half-applied
- is compared as hnx_load() would recover it; nothing is written.
+ is compared as hnx_load() would recover it; nothing is written. Bytes that were appended to a file since libhnx wrote it
+ are told, too. Damage of hnx.sums is told from damage of the others: hnx_load() opens the index then, unless
+ HNX_CHECK_DEEP is asked for.
 
  out_info: NULL, or what was found, also when HNX_ERR_CORRUPT is returned; struct_size must be set.
  Errors: HNX_ERR_CORRUPT when something differs: the text names file, byte and record, out_info the first of them;
@@ -1407,9 +1415,11 @@ hnx_status hnx_verify(const char *path,
 
  What is at path is only read. The links in it are not used: the graph is built anew from the vectors, which takes as
  long as adding them. Of a directory data_level0.bin must be there, anything else may be missing, cut short, torn or of
- any apparent size. Deleted records stay deleted. A vector whose bytes were changed to other finite numbers cannot be
- told from a sound one, nor can what Chroma's uninitialised memory put where a header that is ahead of its records
- says that there are some.
+ any apparent size. Deleted records stay deleted. A directory that a crash has left half-applied is read as hnx_load() would
+ recover it. A record that differs from its checksum in hnx.sums is kept, since it may be sound but for its links, and
+ counted. Where there are no checksums a vector whose bytes were changed to other finite numbers cannot be told from a
+ sound one, nor can what Chroma's uninitialised memory put where a header that is ahead of its records says that there
+ are some.
 
  options: metric and dim must be set.
  out_index: receives an index in memory, without a directory: hnx_save() it under another name, then replace.

@@ -22,12 +22,14 @@ static hnx_index *original(uint32_t metric)
     return index;
 }
 
-/* Writes the index as a directory "directory", a file "hnswlib" and a file "chroma", in place of those there. */
+/* Writes the index as a directory "directory" without checksums, a file "hnswlib" and a file "chroma", in place of those
+ * there. */
 static void write_all(uint32_t metric)
 {
     hnx_index *index = original(metric);
     files_remove("directory");
     CHECK_OK(hnx_save(index, "directory", HNX_FORMAT_CHROMA_DIRECTORY));
+    CHECK(rename("directory/hnx.sums", "sums") == 0);
     CHECK_OK(hnx_save(index, "hnswlib", HNX_FORMAT_HNSWLIB));
     CHECK_OK(hnx_save(index, "chroma", HNX_FORMAT_CHROMA));
     hnx_free(index);
@@ -136,6 +138,9 @@ static void lists(void)
     all_kept("directory", HNX_METRIC_L2, HNX_DAMAGE_LISTS);
     files_remove("directory/header.bin"); /* the records alone */
     all_kept("directory", HNX_METRIC_L2, HNX_DAMAGE_LISTS | HNX_DAMAGE_HEADER);
+    write_all(HNX_METRIC_L2);
+    files_remove("directory/header.bin"); /* lists are not damaged because nothing says how many there are */
+    all_kept("directory", HNX_METRIC_L2, HNX_DAMAGE_HEADER);
 }
 
 static void lying_headers(void)
@@ -167,7 +172,7 @@ static void lying_headers(void)
         overwrite("directory/header.bin", 60, &m, 8);
         overwrite("directory/header.bin", 68, &twice, 8);
         overwrite("directory/header.bin", 76, &m, 8);
-        all_kept("directory", HNX_METRIC_L2, HNX_DAMAGE_HEADER | HNX_DAMAGE_LISTS);
+        all_kept("directory", HNX_METRIC_L2, HNX_DAMAGE_HEADER);
     }
     /* Fewer records than there are: the others are kept when they are asked for. */
     files_write("directory/header.bin", bytes, size);
@@ -182,7 +187,7 @@ static void lying_headers(void)
         CHECK(info.kept == COUNT && info.deleted == DELETED);
     }
     files_write("directory/header.bin", bytes, 60);
-    all_kept("directory", HNX_METRIC_L2, HNX_DAMAGE_HEADER | HNX_DAMAGE_LISTS);
+    all_kept("directory", HNX_METRIC_L2, HNX_DAMAGE_HEADER);
     free(bytes);
 }
 
@@ -267,6 +272,22 @@ static void single_files(void)
     }
 }
 
+/* With checksums: what differs is kept and counted, and they say what a lost header said. */
+static void checksums(void)
+{
+    const char *const file = "directory/data_level0.bin";
+    hnx_salvage_info info;
+    write_all(HNX_METRIC_L2);
+    CHECK(rename("sums", "directory/hnx.sums") == 0);
+    CHECK(all_kept("directory", HNX_METRIC_L2, 0).mismatched == 0);
+    fill(file, 301 * RECORD, 0xFF, 4 + 8 * M); /* links alone: the vector is whole */
+    info = all_kept("directory", HNX_METRIC_L2, HNX_DAMAGE_RECORDS);
+    CHECK(info.mismatched == 1 && info.stated == COUNT);
+    files_remove("directory/header.bin");
+    info = all_kept("directory", HNX_METRIC_L2, HNX_DAMAGE_HEADER | HNX_DAMAGE_RECORDS);
+    CHECK(info.mismatched == 1 && info.stated == COUNT);
+}
+
 /* The new index is one like any other, and keeps what is asked of it. */
 static void goes_on(void)
 {
@@ -323,6 +344,7 @@ int main(void)
     torn_records();
     cosine();
     single_files();
+    checksums();
     goes_on();
     free(rows);
     files_leave(folder);

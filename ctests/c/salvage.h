@@ -22,7 +22,7 @@ static inline void salvage_check_info(const hnx_salvage_info *info, const hnx_in
     CHECK(info->records == info->kept + info->missing + info->unwritten + info->unreadable + info->not_finite +
                                info->implausible + info->duplicates);
     CHECK(info->kept == hnx_count(index) && info->deleted == hnx_deleted_count(index));
-    CHECK(info->lengths_lost <= info->kept && info->reserved == 0);
+    CHECK(info->lengths_lost <= info->kept && info->mismatched <= info->kept && info->reserved == 0);
 }
 
 /* Salvages; hnx_free() the index. */

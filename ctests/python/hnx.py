@@ -65,7 +65,7 @@ class SalvageOptions(Sized):
 class SalvageInfo(Sized):
     _fields_ = [('struct_size', C.c_size_t), ('damage', C.c_uint32), ('reserved', C.c_uint32),
                 *((name, C.c_uint64) for name in ('stated', 'records', 'kept', 'deleted', 'missing', 'unwritten', 'unreadable',
-                                                  'not_finite', 'implausible', 'duplicates', 'lengths_lost'))]
+                                                  'not_finite', 'implausible', 'duplicates', 'lengths_lost', 'mismatched'))]
 
 
 class Stats(Sized):

@@ -89,6 +89,7 @@ const structs = {
         struct_size: 'size_t', damage: 'uint32_t', reserved: 'uint32_t', stated: 'uint64_t', records: 'uint64_t',
         kept: 'uint64_t', deleted: 'uint64_t', missing: 'uint64_t', unwritten: 'uint64_t', unreadable: 'uint64_t',
         not_finite: 'uint64_t', implausible: 'uint64_t', duplicates: 'uint64_t', lengths_lost: 'uint64_t',
+        mismatched: 'uint64_t',
     },
     hnx_stats_info: {
         struct_size: 'size_t', metric: 'uint32_t', flags: 'uint32_t', dim: 'size_t', count: 'size_t', deleted: 'size_t',

@@ -127,6 +127,7 @@ export interface Salvaged {
     implausible: number;
     duplicates: number;
     lengthsLost: number;
+    mismatched: number;
 }
 
 /** A call that failed. */

@@ -191,11 +191,12 @@ class Index {
             ef_construction: integer(options.efConstruction ?? 0, 'efConstruction'),
             threads: integer(options.threads ?? 0, 'threads', 2 ** 31),
         }), out, info);
-        const [stated, records, kept, deleted, missing, unwritten, unreadable, notFinite, implausible, duplicates, lengthsLost] = counts(
-            info, 'stated', 'records', 'kept', 'deleted', 'missing', 'unwritten', 'unreadable', 'not_finite', 'implausible', 'duplicates', 'lengths_lost');
+        const [stated, records, kept, deleted, missing, unwritten, unreadable, notFinite, implausible, duplicates, lengthsLost,
+            mismatched] = counts(info, 'stated', 'records', 'kept', 'deleted', 'missing', 'unwritten', 'unreadable', 'not_finite',
+            'implausible', 'duplicates', 'lengths_lost', 'mismatched');
         return {
             index: new Index(INSIDE, out[0]), damage: Object.keys(DAMAGE).filter((part) => info.damage & DAMAGE[part]), stated, records,
-            kept, deleted, missing, unwritten, unreadable, notFinite, implausible, duplicates, lengthsLost,
+            kept, deleted, missing, unwritten, unreadable, notFinite, implausible, duplicates, lengthsLost, mismatched,
         };
     }
 

@@ -76,7 +76,9 @@ pub unsafe extern "C" fn hnx_save(index: *const hnx_index, path: *const c_char, 
 
 /// Compares a directory with the checksums that libhnx keeps beside it (hnx.sums): every record's links, vector, label,
 /// length and upper-level lists. Reads all files once; needs no index. A directory that a crash has left half-applied
-/// is compared as hnx_load() would recover it; nothing is written.
+/// is compared as hnx_load() would recover it; nothing is written. Bytes that were appended to a file since libhnx wrote it
+/// are told, too. Damage of hnx.sums is told from damage of the others: hnx_load() opens the index then, unless
+/// HNX_CHECK_DEEP is asked for.
 ///
 /// out_info: NULL, or what was found, also when HNX_ERR_CORRUPT is returned; struct_size must be set.
 /// Errors: HNX_ERR_CORRUPT when something differs: the text names file, byte and record, out_info the first of them;

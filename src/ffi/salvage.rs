@@ -24,9 +24,11 @@ const _: () = assert!(persist::DAMAGED_LENGTHS == HNX_DAMAGE_LENGTHS && persist:
 ///
 /// What is at path is only read. The links in it are not used: the graph is built anew from the vectors, which takes as
 /// long as adding them. Of a directory data_level0.bin must be there, anything else may be missing, cut short, torn or of
-/// any apparent size. Deleted records stay deleted. A vector whose bytes were changed to other finite numbers cannot be
-/// told from a sound one, nor can what Chroma's uninitialised memory put where a header that is ahead of its records
-/// says that there are some.
+/// any apparent size. Deleted records stay deleted. A directory that a crash has left half-applied is read as hnx_load() would
+/// recover it. A record that differs from its checksum in hnx.sums is kept, since it may be sound but for its links, and
+/// counted. Where there are no checksums a vector whose bytes were changed to other finite numbers cannot be told from a
+/// sound one, nor can what Chroma's uninitialised memory put where a header that is ahead of its records says that there
+/// are some.
 ///
 /// options: metric and dim must be set.
 /// out_index: receives an index in memory, without a directory: hnx_save() it under another name, then replace.
@@ -85,6 +87,7 @@ pub unsafe extern "C" fn hnx_salvage(
                 implausible: report.implausible,
                 duplicates: report.duplicates,
                 lengths_lost: report.lengths_lost,
+                mismatched: report.mismatched,
             });
         }
         out.set(handle::into_raw(index));

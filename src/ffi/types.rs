@@ -188,7 +188,7 @@ pub struct hnx_verify_info {
     pub records: u64,
     /// Records that have checksums; the others were last written by another program.
     pub checked: u64,
-    /// Records that differ from their checksums.
+    /// Records that differ from their checksums, and other places that are damaged.
     pub damaged: u64,
     /// Of the first damage: the record, and where its damaged part begins in the file.
     pub first_record: u64,
@@ -202,9 +202,10 @@ pub struct hnx_verify_info {
 /// that is older than the records. Records that were never part of the index can come along.
 pub const HNX_SALVAGE_BEYOND_COUNT: u32 = 8;
 
-/// hnx_salvage_info.damage: the header is missing, of an unknown version, or contradicted by itself or the records.
+/// hnx_salvage_info.damage: the header is missing, of an unknown version, or contradicted by itself, the records or the
+/// checksums.
 pub const HNX_DAMAGE_HEADER: u32 = 1;
-/// hnx_salvage_info.damage: records are missing or were dropped, duplicates aside.
+/// hnx_salvage_info.damage: records are missing, were dropped (duplicates aside), or differ from their checksums.
 pub const HNX_DAMAGE_RECORDS: u32 = 2;
 /// hnx_salvage_info.damage: lengths of cosine vectors are missing or are none.
 pub const HNX_DAMAGE_LENGTHS: u32 = 4;
@@ -245,7 +246,7 @@ pub struct hnx_salvage_info {
     pub damage: u32,
     /// 0.
     pub reserved: u32,
-    /// Records that the header states; 0 where it is not whole.
+    /// Records that the header states, or hnx.sums in its place; 0 where neither is whole.
     pub stated: u64,
     /// Records looked for: as many as stated, and those kept behind them; where the header is not whole, all there is room for.
     pub records: u64,
@@ -263,10 +264,13 @@ pub struct hnx_salvage_info {
     pub not_finite: u64,
     /// Dropped: not of length 1 under HNX_METRIC_COSINE; where the header is not whole, also what does not look like a record.
     pub implausible: u64,
-    /// Dropped: another record has the label: a live one before deleted ones, then the last.
+    /// Dropped: another record has the label: one that does not differ from its checksum before one that does, a live one
+    /// before deleted ones, then the last.
     pub duplicates: u64,
     /// Kept, with length 1 in hnx_get(), because the length under HNX_METRIC_COSINE is lost.
     pub lengths_lost: u64,
+    /// Kept, but different from its checksum in hnx.sums: vector, label, length, deletion or links are not what was written.
+    pub mismatched: u64,
 }
 
 /// The state of an index.

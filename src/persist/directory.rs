@@ -17,9 +17,9 @@ use super::journal::{retire, Changes, Head, HeaderBytes, Journal, Kind, DATA_FIL
 use super::lists::{self, Offsets};
 use super::recover::{carry_out, new_name, read_header, recover, Files};
 use super::storage::{self, Access, Stamp, Storage, StorageFile};
-use super::sums::{self, record_sum, Seal, SumsHead, SUMS_FILE, SUMS_HEAD, SUMS_SIZE, SUMS_START};
+use super::sums::{self, record_sum, Seal, SumsHead, SUMS_FILE, SUMS_HEAD, SUMS_LENS, SUMS_SIZE, SUMS_START};
 use super::write::{append_record, header, length_bytes, write_data};
-use crate::error::{corrupt, invalid, Error, Result};
+use crate::error::{invalid, Error, Result};
 use crate::index::core::{Core, Stated};
 use crate::store::layout::{Layout, LIST_HEADER};
 use crate::store::{Slot, Store};
@@ -54,6 +54,8 @@ pub(crate) struct Directory {
     sequence: u64,
     /// Whether hnx.sums tells the truth about the files.
     sums: bool,
+    /// Whether the next persist writes all files, so as to have all sums anew.
+    renew: bool,
     /// Their total.
     total: u64,
     /// How this handle left the files, or found them; None if that is not known.
@@ -81,8 +83,17 @@ pub(super) struct Found {
     pub(super) held: Option<Held>,
     pub(super) header: HeaderBytes,
     pub(super) stamps: Stamps,
-    /// Of the sums, if they are true.
-    pub(super) sums: Option<SumsHead>,
+    pub(super) sums: FoundSums,
+}
+
+/// What is known of its checksums.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum FoundSums {
+    /// There are none that count.
+    None,
+    /// They are damaged, and the files are known to be what they are of.
+    Damaged,
+    True(Box<SumsHead>),
 }
 
 /// Writes what changed since the last call.
@@ -103,6 +114,15 @@ pub(super) fn look(storage: &dyn Storage, path: &Path) -> Result<Stamps> {
     Ok(stamps)
 }
 
+/// States of those files of a directory that are there, hnx.sums included.
+pub(super) fn look_at_all(storage: &dyn Storage, path: &Path) -> Result<Vec<(&'static str, Stamp)>> {
+    let mut stamps = Vec::new();
+    for name in DATA_FILES.into_iter().chain([HEADER_FILE]) {
+        stamps.extend(storage.stamp(&path.join(name))?.map(|stamp| (name, stamp)));
+    }
+    Ok(stamps)
+}
+
 impl Directory {
     /// A directory that was opened, with its records in `store`.
     pub(super) fn existing(
@@ -113,6 +133,10 @@ impl Directory {
         found: Found,
     ) -> Self {
         let path = std::path::absolute(path).unwrap_or_else(|_| path.into());
+        let sums = match &found.sums {
+            FoundSums::True(head) => Some(**head),
+            _ => None,
+        };
         let mut directory = Self {
             holder: found.held.as_ref().map_or_else(Holder::nobody, Held::holder),
             unsettled: found.held.is_none(),
@@ -124,9 +148,10 @@ impl Directory {
             count: store.count(),
             offsets: Offsets::default(),
             generation: 0,
-            sequence: found.sums.map_or(1, |head| head.sequence),
-            sums: found.sums.is_some(),
-            total: found.sums.map_or(0, |head| head.total),
+            sequence: sums.map_or(1, |head| head.sequence),
+            sums: sums.is_some(),
+            renew: found.sums == FoundSums::Damaged,
+            total: sums.map_or(0, |head| head.total),
             stamps: Some(found.stamps),
             wrote: false,
             bulk: BULK,
@@ -180,14 +205,14 @@ impl Directory {
             drop(still);
             self.replace(self.header, header, made)
         } else {
-            let changes = self.changes(store, &ids, &header)?;
+            let changes = self.changes(store, &ids)?;
             dirty.clear();
             drop(still);
             self.apply(changes, header)
         };
         match written {
             Ok((bytes, total)) => {
-                self.total = total;
+                (self.total, self.renew) = (total, false);
                 (self.header, self.count, self.generation) = (header, count, self.generation + 1);
                 self.wrote = true;
                 let bytes = bytes + self.finished();
@@ -238,7 +263,7 @@ impl Directory {
         self.stamps = look(storage.as_ref(), &self.path).ok();
         recovered?;
         match read_sums_head(storage.as_ref(), &self.path) {
-            Ok(Some(head)) if self.sums => self.total = head.total,
+            Ok(SumsFile::Read(head)) if self.sums => self.total = head.total,
             _ => self.sums = false,
         }
         // What was begun is done: the files may hold more records than before.
@@ -267,18 +292,20 @@ impl Directory {
     }
 
     fn sums_head(&self, header: HeaderBytes) -> SumsHead {
-        SumsHead { sequence: self.sequence, header, total: self.total, seal: None }
+        let (seal, lens, flipped) = (None, None, None);
+        SumsHead { sequence: self.sequence, header, total: self.total, seal, lens, flipped }
     }
 
     fn is_bulk(&self, store: &Store, ids: &[(u32, bool)]) -> bool {
         let (stride, links) = (self.layout.stride, LIST_HEADER + 4 * self.layout.max_m0);
         let whole = |(id, whole): &(u32, bool)| *whole || *id as usize >= self.count;
         let bytes: usize = ids.iter().map(|id| if whole(id) { stride } else { links }).sum();
-        bytes as u64 > self.bulk && bytes > store.count() * stride / 2
+        self.renew || bytes as u64 > self.bulk && bytes > store.count() * stride / 2
     }
 
-    /// The ranges of files that change. Only a new record, or one with a new vector, is written as a whole.
-    fn changes(&self, store: &Store, ids: &[(u32, bool)], header: &HeaderBytes) -> Result<(Changes, u64)> {
+    /// The ranges of files that change, and the total of the sums. Only a new record, or one with a new vector, is written
+    /// as a whole.
+    fn changes(&self, store: &Store, ids: &[(u32, bool)]) -> Result<(Changes, u64)> {
         let (mut changes, mut total) = (Changes::default(), self.total);
         let old_sums = storage::open(self.storage.as_ref(), &self.path.join(SUMS_FILE), Access::Read)?;
         let old_count = old_sums.len()?.saturating_sub(sums::len(0)) / SUMS_SIZE as u64;
@@ -299,17 +326,18 @@ impl Directory {
             if level > 0 || new {
                 changes.put(LISTS, offset, |to| lists::append(store, slot, to));
             }
-            let sums = record_sums(store, slot, &record, &self.layout);
+            let mut sums = record_sums(store, slot, &record, &self.layout);
+            let mut old = [0; SUMS_SIZE];
             if u64::from(id) < old_count {
-                let mut old = [0; SUMS_SIZE];
                 old_sums.read_at(&mut old, sums::offset(id))?;
                 total = total.wrapping_sub(sums::weight(id, &old));
+            }
+            if !new && !store.has_lengths() {
+                sums[4..8].copy_from_slice(&old[4..8]); // the length stays what it is, whatever that is
             }
             total = total.wrapping_add(sums::weight(id, &sums));
             changes.put(SUMS, sums::offset(id), |to| to.extend_from_slice(&sums));
         }
-        let head = SumsHead { total, ..self.sums_head(*header) };
-        changes.put(SUMS, 0, |to| to.extend_from_slice(&head.to_bytes()));
         Ok((changes, total))
     }
 
@@ -333,7 +361,7 @@ impl Directory {
     }
 
     /// Journals ranges and writes them; returns the bytes written and the total of the sums.
-    fn apply(&mut self, (changes, total): (Changes, u64), header: HeaderBytes) -> Result<(u64, u64)> {
+    fn apply(&mut self, (mut changes, total): (Changes, u64), header: HeaderBytes) -> Result<(u64, u64)> {
         let storage = Arc::clone(&self.storage);
         let mut files = Files::open(storage.as_ref(), &self.path, [true; 4])?;
         let mut head = self.head(Kind::Changes, self.header, header);
@@ -346,6 +374,10 @@ impl Directory {
                 file.reserve(head.after[number])?;
             }
         }
+        let [records, lengths, lists, _] = head.after;
+        let sums = SumsHead { total, lens: Some([records, lengths, lists]), ..self.sums_head(header) };
+        changes.put(SUMS, 0, |to| to.extend_from_slice(&sums.to_bytes()));
+        changes.put(SUMS, SUMS_LENS as u64, |to| to.extend_from_slice(&sums.lens_bytes()));
         // Having room had may count as a change.
         self.stamps = Some(look(storage.as_ref(), &self.path)?);
         Ok((self.commit(&changes.finish(head)?, &mut files)?, total))
@@ -419,7 +451,7 @@ impl Drop for Directory {
 /// The sums of a record, whose bytes in its file are `record`.
 pub(super) fn record_sums(store: &Store, slot: Slot, record: &[u8], layout: &Layout) -> [u8; SUMS_SIZE] {
     let id = slot.id();
-    let length = if store.has_lengths() { sums::sum(id, [&length_bytes(store, slot), &[]]) } else { 0 };
+    let length = sums::sum(id, [&length_bytes(store, slot), &[]]);
     let mut upper = Vec::new();
     lists::append(store, slot, &mut upper);
     let lists = sums::sum(id, [&upper, &[]]);
@@ -444,24 +476,30 @@ impl Made {
     }
 }
 
-/// The head of a directory's sums, if there are any; an error if it is damaged.
-pub(super) fn read_sums_head(storage: &dyn Storage, path: &Path) -> Result<Option<SumsHead>> {
-    let Some(file) = storage.open(&path.join(SUMS_FILE), Access::Read)? else { return Ok(None) };
+/// The file of a directory's sums, as far as it can be read.
+pub(super) enum SumsFile {
+    Missing,
+    /// It has no head. `torn`: perhaps because it was read while it was written.
+    Lost {
+        torn: bool,
+    },
+    Read(Box<SumsHead>),
+}
+
+/// Reads the head of a directory's sums.
+pub(super) fn read_sums_head(storage: &dyn Storage, path: &Path) -> Result<SumsFile> {
+    let Some(file) = storage.open(&path.join(SUMS_FILE), Access::Read)? else { return Ok(SumsFile::Missing) };
     let mut bytes = [0; SUMS_START];
-    if file.len()? < bytes.len() as u64 {
-        return Ok(None);
-    }
-    file.read_at(&mut bytes, 0)?;
-    let head = SumsHead::from_bytes(&bytes);
-    if head.is_none() && sums::is_begun(&bytes) {
-        return Err(corrupt(format!("{SUMS_FILE} is damaged, or was copied during a persist")));
-    }
-    Ok(head)
+    let read = (bytes.len() as u64).min(file.len()?) as usize;
+    file.read_at(&mut bytes[..read], 0)?;
+    Ok(SumsHead::from_bytes(&bytes)
+        .map_or(SumsFile::Lost { torn: sums::has_magic(&bytes) }, |head| SumsFile::Read(Box::new(head))))
 }
 
 /// The first bytes of a new file of sums.
 pub(super) fn sums_start(head: &SumsHead) -> [u8; SUMS_START] {
     let mut bytes = [0; SUMS_START];
     bytes[..SUMS_HEAD].copy_from_slice(&head.to_bytes());
+    bytes[SUMS_LENS..].copy_from_slice(&head.lens_bytes());
     bytes
 }

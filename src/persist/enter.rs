@@ -3,15 +3,15 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use super::directory::{look, read_sums_head, Found};
+use super::directory::{look, look_at_all, read_sums_head, Found, FoundSums, SumsFile};
 use super::format::HEADER_FILE;
 use super::hold::{is_ours, lock_header, Held};
-use super::journal::{header_of, HeaderBytes, DATA_FILES, JOURNAL_FILE};
+use super::journal::{header_of, HeaderBytes, JOURNAL_FILE};
 use super::open::Check;
 use super::recover::{overlay, read_header, recover, Overlay};
 use super::storage::{self, Access, Storage, StorageFile};
 use super::sums::{trust, SumsHead, Trust, SUMS_FILE};
-use super::verify;
+use super::verify::{self, Verified};
 use crate::error::{corrupt, Error, Result};
 
 /// What a directory is opened for.
@@ -78,11 +78,19 @@ pub(super) fn enter(
     lock_header(file.as_ref(), false, path)?;
     let Some(header) = read_header(file.as_ref())? else { return Ok(nothing) };
     let stamps = look(storage.as_ref(), path)?;
-    let overlay = if held.is_some() { None } else { overlay(storage.as_ref(), path, &header)? };
+    let overlay = match &held {
+        Some(_) => None,
+        None => overlay(storage.as_ref(), path, &header)?,
+    };
     let sums = match &overlay {
         None => examine(storage.as_ref(), path, &header, check, mmap)?,
-        Some(overlay) if check != Check::Fast => verify::compare_overlay(overlay)?.into_result().map(|_| None)?,
-        Some(_) => None,
+        Some(overlay) => {
+            let found = if check == Check::Fast { Verified::default() } else { verify::compare_overlay(overlay)? };
+            if check == Check::Deep || !found.are_files_whole() {
+                found.into_result()?;
+            }
+            FoundSums::None
+        }
     };
     let still = held.is_some() || mmap && !is_held(storage.as_ref(), path);
     Ok(Entered { overlay, found: Some(Found { held, header, stamps, sums }), header: Some(file), still })
@@ -94,52 +102,62 @@ fn is_held(storage: &dyn Storage, path: &Path) -> bool {
     file.is_some_and(|file| !matches!(file.try_lock(false), Ok(true)))
 }
 
-/// The head of the sums, if they are true; an error if they say that the files are damaged.
-fn examine(
-    storage: &dyn Storage,
-    path: &Path,
-    header: &HeaderBytes,
-    check: Check,
-    mmap: bool,
-) -> Result<Option<SumsHead>> {
-    let judged = match judge_sums(storage, path, header) {
-        Err(Error::Corrupt(_)) if check == Check::Fast => None,
-        judged => judged?,
-    };
-    let Some((head, trust)) = judged else { return Ok(None) };
-    let asked = match trust {
-        Trust::None => return Ok(None),
-        Trust::Doubtful => {
-            if check == Check::Deep {
-                verify::compare(storage, path, header, None)?.into_result()?;
-            }
-            return Ok(None);
+/// What is known of the checksums; an error if they say that the files are damaged, or are to be compared and damaged
+/// themselves.
+fn examine(storage: &dyn Storage, path: &Path, header: &HeaderBytes, check: Check, mmap: bool) -> Result<FoundSums> {
+    let (head, trust) = match judge_sums(storage, path, header)? {
+        Judged::Missing => return Ok(FoundSums::None),
+        Judged::Lost { torn } if check == Check::Deep || torn && check == Check::Default => {
+            let what = "is damaged, or was copied during a persist; without it the directory opens unchecked";
+            return Err(corrupt(format!("{SUMS_FILE} {what}")));
         }
-        Trust::Torn if check == Check::Fast => return Ok(None),
+        Judged::Lost { .. } => return Ok(FoundSums::None),
+        Judged::Read(head, trust) => (head, trust),
+    };
+    let asked = match trust {
+        Trust::None => return Ok(FoundSums::None),
+        Trust::Torn if check == Check::Fast => return Ok(FoundSums::None),
         Trust::Torn => {
             header_of(header)?; // what is wrong with it in itself is told first
             let text = format!("{HEADER_FILE} is not of the same persist as {SUMS_FILE}");
             return Err(corrupt(format!("{text}: it is damaged, or a copy that was taken during a persist")));
         }
-        Trust::Untouched => check == Check::Deep,
+        Trust::Untouched | Trust::Doubtful => check == Check::Deep,
         Trust::Compare => check == Check::Deep || check == Check::Default && !mmap,
     };
     if asked {
-        verify::compare(storage, path, header, Some(head.total))?.into_result()?;
+        let found = verify::compare(storage, path, header, &head, trust)?;
+        if found.first.is_some() && found.are_files_whole() && check != Check::Deep {
+            return Ok(FoundSums::Damaged);
+        }
+        found.into_result()?;
     }
-    Ok(Some(head))
+    Ok(if trust == Trust::Doubtful { FoundSums::None } else { FoundSums::True(head) })
 }
 
-/// The head of the sums and what they are worth; None if there are none.
-pub(super) fn judge_sums(
-    storage: &dyn Storage,
-    path: &Path,
-    header: &HeaderBytes,
-) -> Result<Option<(SumsHead, Trust)>> {
-    let Some(head) = read_sums_head(storage, path)? else { return Ok(None) };
-    let mut stamps = Vec::new();
-    for name in DATA_FILES.into_iter().chain([HEADER_FILE]) {
-        stamps.extend(storage.stamp(&path.join(name))?.map(|stamp| (name, stamp)));
-    }
-    Ok(Some((head, trust(Some(&head), header, &stamps))))
+/// What the sums of a directory are worth.
+pub(super) enum Judged {
+    /// There are none.
+    Missing,
+    /// They cannot be read; `torn`: perhaps because the directory is a copy that was taken during a persist.
+    Lost {
+        torn: bool,
+    },
+    Read(Box<SumsHead>, Trust),
+}
+
+/// What the sums of a directory with this header are worth.
+pub(super) fn judge_sums(storage: &dyn Storage, path: &Path, header: &HeaderBytes) -> Result<Judged> {
+    let read = read_sums_head(storage, path)?;
+    let stamps = look_at_all(storage, path)?;
+    let time = |name: &str| stamps.iter().find(|(other, _)| *other == name).map(|(_, stamp)| stamp.modified);
+    Ok(match read {
+        SumsFile::Missing => Judged::Missing,
+        // After a persist it has header.bin's time, which a copy that was taken meanwhile has not.
+        SumsFile::Lost { torn } => Judged::Lost { torn: torn && time(SUMS_FILE) != time(HEADER_FILE) },
+        SumsFile::Read(head) => {
+            let trust = trust(&head, header, &stamps);
+            Judged::Read(head, trust)
+        }
+    })
 }

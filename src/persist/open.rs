@@ -187,10 +187,11 @@ fn load_file(path: &Path, vector_bytes: usize, place: impl FnOnce(&Header) -> Pl
     file.check_stored(HEADER, records_end)?;
     // The formats differ by the lengths between records and lists: the one that uses up the file is the one.
     let lengths_end = records_end + 4 * header.count;
-    let (format, lengths, lists) = match file.lists(records_end, &header, true) {
+    let lists = |offset: usize| file.lists(offset, header.count, header.layout.upper_list(), true);
+    let (format, lengths, lists) = match lists(records_end) {
         Ok(lists) => (Format::Hnswlib, None, lists),
         Err(as_hnswlib) if lengths_end <= file.len => {
-            let lists = file.lists(lengths_end, &header, true).map_err(|as_chroma| {
+            let lists = lists(lengths_end).map_err(|as_chroma| {
                 corrupt(format!("not an index of hnswlib ({as_hnswlib}), nor of Chroma ({as_chroma})"))
             })?;
             (Format::Chroma, Some(file.read(records_end, 4 * header.count)?), lists)
@@ -218,7 +219,7 @@ fn load_directory(
         true => Some(lengths.read(0, lengths_bytes(&header, lengths.len)?)?),
         false => None,
     };
-    let lists = lists.lists(0, &header, false)?;
+    let lists = lists.lists(0, header.count, header.layout.upper_list(), false).map_err(|e| e.context(LISTS_FILE))?;
     let source = Source::File(&records.file, 0);
     let (graph, mapped) = Parts { header, source, lengths, lists }.into_graph(&place(&header))?;
     Ok(Opened { graph, header, mapped, format: Format::ChromaDirectory, entered: None })
@@ -246,7 +247,8 @@ pub(crate) fn load_buffers(
         false => None,
     };
     let upper_list = header.layout.upper_list();
-    let lists = Lists::read(buffers.lists, buffers.lists.len() as u64, u64::MAX, header.count, upper_list, false)?;
+    let lists = Lists::read(buffers.lists, buffers.lists.len() as u64, u64::MAX, header.count, upper_list, false)
+        .map_err(|e| e.context(LISTS_FILE))?;
     let source = Source::Bytes(buffers.records);
     let (graph, mapped) = Parts { header, source, lengths, lists }.into_graph(&place(&header))?;
     Ok(Opened { graph, header, mapped, format: Format::ChromaDirectory, entered: None })
@@ -306,13 +308,13 @@ impl Input {
         self.file.read_exact_at(bytes, offset as u64).map_err(|e| self.failure(&e))
     }
 
-    /// The link lists from `offset` on; to the end of the file if `exact`.
-    pub(super) fn lists(&self, offset: usize, header: &Header, exact: bool) -> Result<Lists> {
+    /// The link lists of `count` records from `offset` on; to the end of the file if `exact`.
+    pub(super) fn lists(&self, offset: usize, count: usize, upper_list: usize, exact: bool) -> Result<Lists> {
         let most = holes::readable(&self.file, offset as u64, self.len as u64);
         let mut input = BufReader::with_capacity(1 << 20, &self.file);
         input.seek(SeekFrom::Start(offset as u64)).map_err(|e| self.failure(&e))?;
         let len = (self.len - offset) as u64;
-        Lists::read(input, len, most, header.count, header.layout.upper_list(), exact)
+        Lists::read(input, len, most, count, upper_list, exact)
     }
 
     /// Refuses to read `start..end` when nearly all of it is a hole.

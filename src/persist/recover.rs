@@ -11,18 +11,13 @@
 use std::path::{Path, PathBuf};
 
 use super::format::{HEADER_FILE, PERSISTENCE_VERSION};
-use super::journal::{retire, HeaderBytes, Journal, Kind, Range, DATA_FILES, JOURNAL_FILE, SUMS};
+use super::journal::{header_of, retire, HeaderBytes, Journal, Kind, Range, DATA_FILES, JOURNAL_FILE, SUMS};
 use super::storage::{self, Access, Storage, StorageFile};
 use crate::error::{corrupt, Result};
 
 /// The file that will take the place of `name`.
 pub(super) fn new_name(directory: &Path, name: &str) -> PathBuf {
     directory.join(format!("{name}.new"))
-}
-
-/// The folder that a directory is in.
-pub(super) fn parent_of(directory: &Path) -> &Path {
-    directory.parent().unwrap_or(Path::new("/"))
 }
 
 /// The content of header.bin, if it is long enough.
@@ -165,9 +160,6 @@ pub(super) fn recover(storage: &dyn Storage, directory: &Path, journal_file: &mu
                 header_file.write_at(&header, 0)?;
                 header_file.sync()?;
                 storage.sync_dir(directory)?;
-                if journal.is_some_and(|journal| journal.head.kind == Kind::Creation) {
-                    storage.sync_dir(parent_of(directory))?;
-                }
             }
             Verdict::Over => {}
         }
@@ -193,11 +185,33 @@ pub(super) struct Overlay {
 
 /// The overlay of a directory, if it needs one.
 pub(super) fn overlay(storage: &dyn Storage, directory: &Path, header: &HeaderBytes) -> Result<Option<Overlay>> {
-    let file = storage.open(&directory.join(JOURNAL_FILE), Access::Read)?;
-    let journal = file.map_or(Ok(None), |file| Journal::read(file.as_ref()))?;
-    let (Verdict::Begun, Some(journal)) = (judge(header, journal.as_ref())?, journal.as_ref()) else {
-        return Ok(None);
+    let journal = journal_of(storage, directory)?;
+    match (judge(header, journal.as_ref())?, &journal) {
+        (Verdict::Begun, Some(journal)) => lay_over(storage, directory, journal).map(Some),
+        _ => Ok(None),
+    }
+}
+
+/// As [`overlay`], where header.bin may be missing or damaged: then a whole journal counts, which is never older than the
+/// files.
+pub(super) fn interrupted(storage: &dyn Storage, directory: &Path, header: Option<&HeaderBytes>) -> Option<Overlay> {
+    let journal = journal_of(storage, directory).ok()??;
+    let begun = match header.map(|header| judge(header, Some(&journal))) {
+        Some(Ok(verdict)) => verdict == Verdict::Begun,
+        Some(Err(_)) => true,
+        None => journal.head.kind != Kind::Creation,
     };
+    let overlay = if begun { lay_over(storage, directory, &journal).ok() } else { None };
+    overlay.filter(|overlay| header_of(&overlay.header).is_ok())
+}
+
+fn journal_of(storage: &dyn Storage, directory: &Path) -> Result<Option<Journal>> {
+    let file = storage.open(&directory.join(JOURNAL_FILE), Access::Read)?;
+    file.map_or(Ok(None), |file| Journal::read(file.as_ref()))
+}
+
+/// What a journal makes of the files.
+fn lay_over(storage: &dyn Storage, directory: &Path, journal: &Journal) -> Result<Overlay> {
     let mut data = [const { Vec::new() }; 4];
     let needed = journal.needed()?;
     for (file, name) in DATA_FILES.into_iter().enumerate() {
@@ -226,5 +240,5 @@ pub(super) fn overlay(storage: &dyn Storage, directory: &Path, header: &HeaderBy
         }
         bytes[start..end].copy_from_slice(range.bytes);
     }
-    Ok(Some(Overlay { header: journal.head.header_after, data }))
+    Ok(Overlay { header: journal.head.header_after, data })
 }

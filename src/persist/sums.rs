@@ -6,7 +6,12 @@
 //! | 0 | magic, u64 sequence of the persist, header.bin's 100 bytes at 24, zeros to 128 |
 //! | 128 | u64 total: see [`weight`]; u64 hash of the bytes before |
 //! | 144 | the seal: when header.bin and the three data files were changed last (i64 seconds, i64 nanoseconds each), u64 1 while the writer is open, u64 hash |
+//! | 224 | u64 each: bytes of the three data files; u64 hash. Another hash: a libhnx has persisted that does not write them |
 //! | 256 + 12 i | u32 each of record i: its links, vector and label; its length; its upper-level lists. 0: not known |
+//!
+//! Damage of this file is told from damage of the others: a flipped bit before 256 is one that makes the hash fit when it
+//! is flipped back, and the total is that of the sums as they were written: when the sums of what is in the files add up
+//! to it, the files are right and the sums are not.
 //!
 //! Sums are of what libhnx wrote: another writer changes files without them. What tells the two apart is the time of
 //! the last change, see [`Trust`].
@@ -27,6 +32,9 @@ pub(super) const SUMS_SIZE: usize = 12;
 pub(super) const SUMS_HEAD: usize = 144;
 const MAGIC: &[u8; 8] = b"HNXSUMS1";
 const SEAL: usize = 80;
+/// Where the bytes of the data files are told, and how many bytes that takes.
+pub(super) const SUMS_LENS: usize = SUMS_HEAD + SEAL;
+const LENS: usize = SUMS_START - SUMS_LENS;
 
 /// Bytes of the sums of `count` records.
 pub(super) fn len(count: usize) -> u64 {
@@ -50,8 +58,18 @@ pub(super) fn record_sum(id: u32, record: &[u8], layout: &Layout) -> u32 {
     sum(id, [&record[..links], &record[layout.vector..layout.label + 8]])
 }
 
+/// The sums of a record.
+pub(super) fn numbers(sums: &[u8; SUMS_SIZE]) -> [u32; 3] {
+    std::array::from_fn(|i| u32::from_le_bytes(std::array::from_fn(|byte| sums[4 * i + byte])))
+}
+
+/// Whether a sum that is told is the right one, or none, with a bit flipped. What is damaged has any other sum.
+pub(super) fn is_flipped_sum(told: u32, right: u32) -> bool {
+    (told ^ right).is_power_of_two() || told.is_power_of_two() && told != right
+}
+
 /// Whether a file begins as one of sums does.
-pub(super) fn is_begun(bytes: &[u8; SUMS_START]) -> bool {
+pub(super) fn has_magic(bytes: &[u8; SUMS_START]) -> bool {
     bytes[..8] == *MAGIC
 }
 
@@ -71,6 +89,10 @@ pub(super) struct SumsHead {
     /// The weights of all records together: sums of different persists do not add up to it.
     pub(super) total: u64,
     pub(super) seal: Option<Seal>,
+    /// Bytes of the three data files; None if that is not known.
+    pub(super) lens: Option<[u64; 3]>,
+    /// Where a bit is flipped in the file; here it is as it was.
+    pub(super) flipped: Option<usize>,
 }
 
 /// What is noted once a persist is over. It is written without a sync: there may be none.
@@ -86,7 +108,7 @@ pub(super) struct Seal {
 const SEALED: [&str; 4] = [HEADER_FILE, RECORDS_FILE, LENGTHS_FILE, LISTS_FILE];
 
 impl SumsHead {
-    /// Its bytes without the seal.
+    /// Its bytes without seal and lengths.
     pub(super) fn to_bytes(self) -> [u8; SUMS_HEAD] {
         let mut bytes = [0; SUMS_HEAD];
         bytes[..8].copy_from_slice(MAGIC);
@@ -100,21 +122,29 @@ impl SumsHead {
 
     /// From the start of the file; None if it is no such file.
     pub(super) fn from_bytes(bytes: &[u8; SUMS_START]) -> Option<Self> {
-        let number = |at: usize| u64::from_le_bytes(std::array::from_fn(|i| bytes[at + i]));
-        if bytes[..8] != *MAGIC || number(SUMS_HEAD - 8) != xxh64(&bytes[..SUMS_HEAD - 8], 0) {
+        let mut bytes = *bytes;
+        let head = mend(&mut bytes[..SUMS_HEAD], 0)?;
+        if bytes[..8] != *MAGIC {
             return None;
         }
-        let seal = &bytes[SUMS_HEAD..SUMS_HEAD + SEAL];
+        let number = |bytes: &[u8], at: usize| u64::from_le_bytes(std::array::from_fn(|i| bytes[at + i]));
+        let hash = number(&bytes, SUMS_HEAD - 8);
+        let seal = mend(&mut bytes[SUMS_HEAD..SUMS_LENS], hash);
+        let lens = mend(&mut bytes[SUMS_LENS..], hash);
+        let number = |at: usize| number(&bytes, at);
         let moment = |at: usize| (number(SUMS_HEAD + at) as i64, number(SUMS_HEAD + at + 8) as i64);
-        let sealed = number(SUMS_HEAD + SEAL - 8) == xxh64(&seal[..SEAL - 8], number(SUMS_HEAD - 8));
         Some(Self {
             sequence: number(8),
             header: std::array::from_fn(|i| bytes[24 + i]),
             total: number(SUMS_HEAD - 16),
-            seal: sealed.then(|| Seal {
+            seal: seal.map(|_| Seal {
                 times: [moment(0), moment(16), moment(32), moment(48)],
                 open: number(SUMS_HEAD + 64) != 0,
             }),
+            lens: lens.map(|_| [0, 8, 16].map(|at| number(SUMS_LENS + at))),
+            flipped: [(head, 0), (seal.flatten(), SUMS_HEAD), (lens.flatten(), SUMS_LENS)]
+                .into_iter()
+                .find_map(|(at, start)| Some(start + at?)),
         })
     }
 
@@ -125,19 +155,57 @@ impl SumsHead {
         for (at, number) in numbers.chain([i64::from(seal.open)]).enumerate() {
             bytes[8 * at..8 * at + 8].copy_from_slice(&number.to_le_bytes());
         }
-        // From the head's hash: a seal does not fit another head.
-        let head = self.to_bytes();
-        let head = u64::from_le_bytes(std::array::from_fn(|i| head[SUMS_HEAD - 8 + i]));
-        let hash = xxh64(&bytes[..SEAL - 8], head);
+        let hash = xxh64(&bytes[..SEAL - 8], self.hash());
         bytes[SEAL - 8..].copy_from_slice(&hash.to_le_bytes());
         bytes
     }
+
+    /// The bytes of the lengths, which follow the seal's.
+    pub(super) fn lens_bytes(self) -> [u8; LENS] {
+        let mut bytes = [0; LENS];
+        let Some(lens) = self.lens else { return bytes };
+        for (at, len) in lens.into_iter().enumerate() {
+            bytes[8 * at..8 * at + 8].copy_from_slice(&len.to_le_bytes());
+        }
+        let hash = xxh64(&bytes[..LENS - 8], self.hash());
+        bytes[LENS - 8..].copy_from_slice(&hash.to_le_bytes());
+        bytes
+    }
+
+    /// The hash of the head, from which the others are made: they do not fit another head.
+    fn hash(self) -> u64 {
+        let head = self.to_bytes();
+        u64::from_le_bytes(std::array::from_fn(|i| head[SUMS_HEAD - 8 + i]))
+    }
+}
+
+/// Where the one bit is that has to be flipped for bytes to fit; it is flipped then.
+pub(super) fn flip(bytes: &mut [u8], mut fits: impl FnMut(usize, &[u8]) -> bool) -> Option<usize> {
+    for bit in 0..8 * bytes.len() {
+        bytes[bit / 8] ^= 1 << (bit % 8);
+        if fits(bit, bytes) {
+            return Some(bit / 8);
+        }
+        bytes[bit / 8] ^= 1 << (bit % 8);
+    }
+    None
+}
+
+/// Looks whether bytes end with the hash of those before, and flips a bit back where that is all that is wrong; where.
+fn mend(bytes: &mut [u8], seed: u64) -> Option<Option<usize>> {
+    let fits = |bytes: &[u8]| {
+        bytes.split_last_chunk().is_some_and(|(content, hash)| xxh64(content, seed) == u64::from_le_bytes(*hash))
+    };
+    if fits(bytes) {
+        return Some(None);
+    }
+    flip(bytes, |_, bytes| fits(bytes)).map(Some)
 }
 
 /// What the sums of a directory are worth.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Trust {
-    /// Nothing: there are none, or another program has written the directory since.
+    /// Nothing: another program has written the directory since.
     None,
     /// As None, but the header is the same: perhaps it was not a program that meant to.
     Doubtful,
@@ -154,8 +222,7 @@ pub(super) enum Trust {
 /// hnx.sums is given header.bin's time after each persist, so its own time tells whether it was copied since. If it was
 /// not, and all four other files have other times than sealed, another program persisted (Chroma writes all of them
 /// each time). In a copy times say nothing: there the header that the sums belong to decides.
-pub(super) fn trust(head: Option<&SumsHead>, header: &HeaderBytes, stamps: &[(&str, Stamp)]) -> Trust {
-    let Some(head) = head else { return Trust::None };
+pub(super) fn trust(head: &SumsHead, header: &HeaderBytes, stamps: &[(&str, Stamp)]) -> Trust {
     let time = |name: &str| stamps.iter().find(|(other, _)| *other == name).map(|(_, stamp)| stamp.modified);
     // Archives keep seconds only.
     let same = |time: Option<Moment>, sealed: Moment| time.is_some_and(|t| t == sealed || t == (sealed.0, 0));
@@ -181,7 +248,7 @@ pub(super) fn trust(head: Option<&SumsHead>, header: &HeaderBytes, stamps: &[(&s
 
 /// Whether a header is another with one bit flipped. A writer that adds one record may change one bit of the count, too,
 /// but then there is one record more.
-fn is_flip(header: &HeaderBytes, known: &HeaderBytes, stamps: &[(&str, Stamp)]) -> bool {
+pub(super) fn is_flip(header: &HeaderBytes, known: &HeaderBytes, stamps: &[(&str, Stamp)]) -> bool {
     let bits: u32 = header.iter().zip(known).map(|(a, b)| (a ^ b).count_ones()).sum();
     let number = |bytes: &HeaderBytes, at: usize| u64::from_le_bytes(std::array::from_fn(|i| bytes[at + i]));
     let (count, stride) = (number(header, 20), number(header, 28));

@@ -1,3 +1,9 @@
+mod damage;
+mod formats;
+mod holding;
+mod journal;
+mod salvage;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 

@@ -209,7 +209,8 @@ pub(super) fn write_data(
     for file in &mut files {
         file.flush_beyond(0)?;
     }
-    files[SUMS].file.write_at(&sums_start(&SumsHead { total, ..*head }), 0)?;
     let lens = [0, 1, 2, 3].map(|file| files[file].written);
+    let head = SumsHead { total, lens: Some([lens[0], lens[1], lens[2]]), ..*head };
+    files[SUMS].file.write_at(&sums_start(&head), 0)?;
     Ok(Made { files: files.map(|file| file.file), lens, total })
 }

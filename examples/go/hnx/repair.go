@@ -46,6 +46,7 @@ type Salvaged struct {
 	Stated, Records, Kept, Deleted                  uint64
 	Missing, Unwritten, Unreadable                  uint64
 	NotFinite, Implausible, Duplicates, LengthsLost uint64
+	Mismatched                                      uint64
 }
 
 // Salvage builds an index, in memory, from what can be read of a damaged directory or file.
@@ -76,6 +77,6 @@ func Salvage(name string, options SalvageOptions) (*Index, Salvaged, error) {
 		Stated: uint64(info.stated), Records: uint64(info.records), Kept: uint64(info.kept), Deleted: uint64(info.deleted),
 		Missing: uint64(info.missing), Unwritten: uint64(info.unwritten), Unreadable: uint64(info.unreadable),
 		NotFinite: uint64(info.not_finite), Implausible: uint64(info.implausible), Duplicates: uint64(info.duplicates),
-		LengthsLost: uint64(info.lengths_lost),
+		LengthsLost: uint64(info.lengths_lost), Mismatched: uint64(info.mismatched),
 	}, err
 }

@@ -163,7 +163,7 @@ final class Abi {
     }
 
     @FieldOrder({"struct_size", "damage", "reserved", "stated", "records", "kept", "deleted", "missing", "unwritten",
-        "unreadable", "not_finite", "implausible", "duplicates", "lengths_lost"})
+        "unreadable", "not_finite", "implausible", "duplicates", "lengths_lost", "mismatched"})
     public static final class hnx_salvage_info extends Sized {
         public int damage;
         public int reserved;
@@ -178,6 +178,7 @@ final class Abi {
         public long implausible;
         public long duplicates;
         public long lengths_lost;
+        public long mismatched;
     }
 
     @FieldOrder({"struct_size", "metric", "flags", "dim", "count", "deleted", "capacity", "m", "ef_construction", "ef",

@@ -138,7 +138,7 @@ public final class Index implements AutoCloseable {
         HnxException.check(Abi.hnx_salvage(bytes(path), c, out, info));
         return new Salvaged(new Index(out.getValue()), info.damage, info.stated, info.records, info.kept, info.deleted,
             info.missing, info.unwritten, info.unreadable, info.not_finite, info.implausible, info.duplicates,
-            info.lengths_lost);
+            info.lengths_lost, info.mismatched);
     }
 
     /** Frees the index: now, or when the calls that run have ended. May be called again. */

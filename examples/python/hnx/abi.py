@@ -116,7 +116,8 @@ class hnx_salvage_options(Sized):
 class hnx_salvage_info(Sized):
     _fields_ = [('struct_size', c_size_t), ('damage', c_uint32), ('reserved', c_uint32)] + [
         (name, c_uint64) for name in ('stated', 'records', 'kept', 'deleted', 'missing', 'unwritten', 'unreadable',
-                                      'not_finite', 'implausible', 'duplicates', 'lengths_lost')]
+                                      'not_finite', 'implausible', 'duplicates', 'lengths_lost',
+                                      'mismatched')]
 
 
 class hnx_stats_info(Sized):

@@ -7,7 +7,7 @@ use super::super::format::{DIRECTORY_HEADER, HEADER_FILE};
 use super::super::hold::{forked, lock_header, Held};
 use super::super::journal::{retire, Changes, Journal, Kind, JOURNAL_FILE};
 use super::super::lists::Offsets;
-use super::super::recover::{new_name, parent_of, read_header, recover};
+use super::super::recover::{new_name, read_header, recover};
 use super::super::storage::{Access, OsStorage, Storage};
 use super::super::sums::SUMS_FILE;
 use super::super::write::{header, packed, write_data};
@@ -52,6 +52,8 @@ impl Directory {
         // Absolute: the host may change its working directory.
         let path = std::path::absolute(path).unwrap_or_else(|_| path.into());
         storage.create_dir(&path)?;
+        // First of all: wherever there is a header, the folder's own name is on the device.
+        storage.sync_dir(path.parent().unwrap_or(Path::new("/")))?;
         let taken = |name: &str| invalid(format!("{} holds an index already ({name}): load it", path.display()));
         if !replace && storage.exists(&path.join(HEADER_FILE))? {
             return Err(taken(HEADER_FILE));
@@ -78,6 +80,7 @@ impl Directory {
             generation: 0,
             sequence: 1,
             sums: true,
+            renew: false,
             total: 0,
             stamps: None,
             unsettled: false,
@@ -109,6 +112,9 @@ impl Directory {
         }
         let made = self.make_new(core);
         if made.is_err() {
+            if storage.remove(&header_path).and_then(|()| storage.sync_dir(&self.path)).is_err() {
+                return made; // whoever opens it finds a whole index, and the journal that makes it last
+            }
             for name in FILES.into_iter().chain([SUMS_FILE]) {
                 let _ = storage.remove(&self.path.join(name));
             }
@@ -138,7 +144,6 @@ impl Directory {
         file.sync()?;
         storage.sync_dir(&self.path)?;
         storage.rename(&ready, &self.path.join(HEADER_FILE))?;
-        storage.sync_dir(&self.path)?;
-        storage.sync_dir(parent_of(&self.path))
+        storage.sync_dir(&self.path)
     }
 }

@@ -1,20 +1,22 @@
 //! Building an index anew from what can be read of a damaged one: vectors, labels, deletions. The graph is not used, it
 //! is built from the vectors.
+//!
+//! Where libhnx has written checksums, a record that differs from its own is kept all the same, as it may be sound but for
+//! its links, but it is counted, and where another one has its label it is the one that is dropped.
 
+mod remains;
 mod scan;
 mod shape;
 
-use std::fs::File;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::format::{Header, HEADER, HEADER_FILE, LENGTHS_FILE, LISTS_FILE, PERSISTENCE_VERSION, RECORDS_FILE};
-use super::open::Input;
+use super::format::Header;
 use crate::error::{corrupt, Result};
 use crate::index::restore::Restored;
 use crate::index::Index;
 use crate::params::{check_dim, Metric, Params};
-use crate::platform::FileExt;
+use remains::{Lengths, Remains};
 use scan::{Entry, Scan};
 
 /// How to salvage.
@@ -58,83 +60,7 @@ pub struct Report {
     pub implausible: u64,
     pub duplicates: u64,
     pub lengths_lost: u64,
-}
-
-/// The parts of a damaged index: whatever of them is there.
-pub(super) struct Remains {
-    /// Bytes of the header, without version.
-    header: Vec<u8>,
-    /// Whether it has the version that it should have, where it should have one.
-    right_version: bool,
-    pub(super) records: Input,
-    /// Where records begin in their file.
-    pub(super) start: usize,
-    /// Files of their own; None for a single file, or where they are missing.
-    lengths: Option<Input>,
-    lists: Option<Input>,
-    single: bool,
-}
-
-impl Remains {
-    fn open(path: &Path) -> Result<Self> {
-        if !path.is_dir() {
-            let records = Input::open(path)?;
-            let header = records.read(0, HEADER.min(records.len))?;
-            let (lengths, lists) = (None, None);
-            return Ok(Self { header, right_version: true, records, start: HEADER, lengths, lists, single: true });
-        }
-        let open = |name: &str| Input::open(&path.join(name));
-        let records = open(RECORDS_FILE)?;
-        let bytes = open(HEADER_FILE).and_then(|file| file.read(0, (HEADER + 4).min(file.len))).unwrap_or_default();
-        let right_version = bytes.starts_with(&PERSISTENCE_VERSION.to_le_bytes());
-        let header = bytes.get(4..).unwrap_or_default().to_vec();
-        let (lengths, lists) = (open(LENGTHS_FILE).ok(), open(LISTS_FILE).ok());
-        Ok(Self { header, right_version, records, start: 0, lengths, lists, single: false })
-    }
-
-    /// Bytes from the first record to the end of the file.
-    pub(super) fn available(&self) -> usize {
-        self.records.len.saturating_sub(self.start)
-    }
-
-    /// Lengths of vectors, and whether the upper-level lists can be walked. A single file says which of the two formats
-    /// it is by its size alone; where that is wrong, the first numbers behind the records tell lengths from lists.
-    fn lengths_and_lists(&self, header: &Header) -> (Option<Lengths<'_>>, bool) {
-        if !self.single {
-            let lengths = self.lengths.as_ref().map(|file| Lengths { file: &file.file, start: 0 });
-            return (lengths, self.lists.as_ref().is_some_and(|file| file.lists(0, header, false).is_ok()));
-        }
-        let end = self.start + header.count * header.layout.stride;
-        if end > self.records.len {
-            return (None, false);
-        }
-        if self.records.lists(end, header, true).is_ok() {
-            return (None, true);
-        }
-        let lengths = Some(Lengths { file: &self.records.file, start: end as u64 });
-        let lists = end + 4 * header.count;
-        if lists <= self.records.len && self.records.lists(lists, header, true).is_ok() {
-            return (lengths, true);
-        }
-        let words = self.records.read(end, (4 * header.count).min(256).min(self.records.len - end)).unwrap_or_default();
-        let normal = words.chunks_exact(4).filter(|w| f32::from_le_bytes([w[0], w[1], w[2], w[3]]).is_normal());
-        (lengths.filter(|_| 8 * normal.count() > words.len()), false)
-    }
-}
-
-/// Where lengths are.
-#[derive(Clone, Copy)]
-struct Lengths<'a> {
-    file: &'a File,
-    start: u64,
-}
-
-impl Lengths<'_> {
-    fn of(self, id: u32) -> Option<f32> {
-        let mut bytes = [0; 4];
-        self.file.read_exact_at(&mut bytes, self.start + 4 * u64::from(id)).ok()?;
-        Some(f32::from_le_bytes(bytes)).filter(|length| length.is_finite() && *length > 0.0)
-    }
+    pub mismatched: u64,
 }
 
 /// Builds an index from what is left at `path`, which is only read.
@@ -145,18 +71,26 @@ pub fn salvage(path: &Path, params: &SalvageParams) -> Result<(Index, Report)> {
     let mut report = Report::default();
     let layout = shape::find(&remains, &remains.header, stated, 4 * params.dim, params.m)?;
     let header = stated.filter(|header| header.layout == layout);
-    if header.is_none() || !remains.right_version {
+    if header.is_none() || !remains.right_header {
         report.damage |= DAMAGED_HEADER;
     }
-    let (lengths, walkable) = header.map_or((None, false), |header| remains.lengths_and_lists(&header));
-    if !walkable {
-        report.damage |= DAMAGED_LISTS;
-    }
+    let (lengths, mut walkable) =
+        header.map_or((remains.lengths(), false), |header| remains.lengths_and_lists(&header));
     // A single file has an exact size: where that is wrong, the number may be.
     let beyond = params.beyond_count || remains.single && !walkable;
     report.stated = header.map_or(0, |header| header.count as u64);
-    let scan = Scan { remains: &remains, layout, cosine: params.metric == Metric::Cosine };
+    let cosine = params.metric == Metric::Cosine;
+    // Where all there is room for are records; behind their number, zeros can be anything.
+    let zeros = header.is_none() && !remains.single;
+    let scan = Scan { remains: &remains, layout, lengths: lengths.filter(|_| cosine), cosine, zeros };
     let entries = scan.run(header.map(|header| header.count), beyond, &mut report)?;
+    if header.is_none() {
+        // As many as were found are known to be.
+        walkable = remains.has_lists(entries.last().map_or(0, |entry| entry.id as usize + 1), &layout);
+    }
+    if !walkable {
+        report.damage |= DAMAGED_LISTS;
+    }
     if entries.is_empty() && header.is_none_or(|header| header.count != 0) {
         return Err(corrupt(format!("no record of {} is readable", report.records)));
     }
@@ -208,7 +142,8 @@ fn build(
     }
     report.kept = entries.len() as u64;
     report.lengths_lost = lost.into_inner();
-    if report.kept + report.duplicates != report.records {
+    report.mismatched = entries.iter().filter(|entry| !entry.fits).count() as u64;
+    if report.kept + report.duplicates != report.records || report.mismatched != 0 {
         report.damage |= DAMAGED_RECORDS;
     }
     Ok(())

@@ -3,11 +3,12 @@
 use std::collections::HashMap;
 use std::ops::Range;
 
+use super::remains::{Lengths, Remains};
 use super::shape::looks_like_a_record;
-use super::{Remains, Report};
+use super::Report;
 use crate::error::{out_of_memory, Result};
 use crate::params::MAX_RECORDS;
-use crate::platform::stored;
+use crate::persist::sums::{self, is_flipped_sum, record_sum, SUMS_SIZE};
 use crate::store::layout::Layout;
 
 /// Bytes read at a time.
@@ -21,6 +22,8 @@ pub(super) struct Entry {
     pub(super) deleted: bool,
     /// Whether all of it looks like a record.
     sound: bool,
+    /// Whether it does not differ from its checksum.
+    pub(super) fits: bool,
 }
 
 /// What a record is.
@@ -47,7 +50,19 @@ struct Found<'a> {
 pub(super) struct Scan<'a> {
     pub(super) remains: &'a Remains,
     pub(super) layout: Layout,
+    /// Where they count.
+    pub(super) lengths: Option<Lengths<'a>>,
     pub(super) cosine: bool,
+    /// Whether a vector of zeros can belong to what looks like a record.
+    pub(super) zeros: bool,
+}
+
+/// What a record's checksum says.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Checked {
+    Unknown,
+    Fits,
+    Differs,
 }
 
 impl Scan<'_> {
@@ -64,7 +79,7 @@ impl Scan<'_> {
         let (start, stride) = (self.remains.start, self.layout.stride);
         // Holes are passed over: a file may have far more of them than of anything else.
         let bytes = (start as u64, (start + end * stride) as u64);
-        for part in stored(&self.remains.records.file, bytes.0, bytes.1) {
+        for part in self.remains.records.stored(bytes.0..bytes.1) {
             let first = ((part.start - bytes.0) as usize / stride).max(next);
             let last = ((part.end - bytes.0) as usize).div_ceil(stride).min(end);
             found.skip(next..first);
@@ -90,8 +105,11 @@ impl Scan<'_> {
             }
         };
         found.entries.try_reserve(ids.len()).map_err(|_| out_of_memory("the list of records"))?;
+        let sums = self.remains.sums_of(&ids, &self.layout);
+        let mut sums = sums.as_chunks::<SUMS_SIZE>().0.iter();
         for (id, record) in ids.zip(bytes.chunks_exact(stride)) {
-            let verdict = self.judge(record, id, found.room, id < found.trusted);
+            let checked = sums.next().map_or(Checked::Unknown, |sums| self.check(record, id as u32, sums));
+            let verdict = self.judge(record, id, found.room, id < found.trusted, checked);
             let dropped = u64::from(id < found.spoken_of);
             match verdict {
                 Verdict::Keep(entry) => found.entries.push(entry),
@@ -103,13 +121,29 @@ impl Scan<'_> {
         Ok(())
     }
 
-    fn judge(&self, record: &[u8], id: usize, room: usize, trusted: bool) -> Verdict {
+    /// Compares a record, and its length where that counts, with checksums.
+    fn check(&self, record: &[u8], id: u32, sums: &[u8; SUMS_SIZE]) -> Checked {
+        let [told, told_length, _] = sums::numbers(sums);
+        if told == 0 {
+            return Checked::Unknown;
+        }
+        let differs = |told: u32, is: u32| told != 0 && told != is && !is_flipped_sum(told, is);
+        let length = self.lengths.and_then(|lengths| lengths.bytes(id));
+        let length_differs = length.is_some_and(|length| differs(told_length, sums::sum(id, [&length, &[]])));
+        match differs(told, record_sum(id, record, &self.layout)) || length_differs {
+            true => Checked::Differs,
+            false => Checked::Fits,
+        }
+    }
+
+    fn judge(&self, record: &[u8], id: usize, room: usize, trusted: bool, checked: Checked) -> Verdict {
         let layout = &self.layout;
         // The only record of an index has no links: zeros can be what it is.
-        if record[..layout.label + 8].iter().all(|byte| *byte == 0) && !(trusted && room == 1) {
+        let can_be_zeros = trusted && room == 1 || checked == Checked::Fits;
+        if record[..layout.label + 8].iter().all(|byte| *byte == 0) && !can_be_zeros {
             return Verdict::Unwritten;
         }
-        let sound = looks_like_a_record(record, layout, id, room);
+        let sound = looks_like_a_record(record, layout, id, room, self.zeros);
         if !trusted && !sound {
             return Verdict::Implausible;
         }
@@ -128,7 +162,8 @@ impl Scan<'_> {
         let links = usize::from(u16::from_le_bytes([record[0], record[1]]));
         // What stands before links that cannot be is no mark either: better a vector too many than one too few.
         let deleted = record[2] & 1 != 0 && links <= layout.max_m0 && record[3] == 0;
-        Verdict::Keep(Entry { label: u64::from_le_bytes(label), id: id as u32, deleted, sound })
+        let fits = checked != Checked::Differs;
+        Verdict::Keep(Entry { label: u64::from_le_bytes(label), id: id as u32, deleted, sound, fits })
     }
 
     /// Reads the vector of a record.
@@ -144,8 +179,8 @@ impl Found<'_> {
         self.report.unwritten += (ids.end.min(self.spoken_of)).saturating_sub(ids.start) as u64;
     }
 
-    /// Keeps one of the records with the same label: what looks like a record before what does not, a live one before a
-    /// deleted one, of those the last, which is what a loader finds.
+    /// Keeps one of the records with the same label: one that does not differ from its checksum before one that does, what
+    /// looks like a record before what does not, a live one before a deleted one, of those the last, which is what a loader finds.
     fn finish(self) -> Result<Vec<Entry>> {
         let Self { mut entries, report, .. } = self;
         let Report { missing, unwritten, unreadable, not_finite, implausible, .. } = *report;
@@ -170,7 +205,7 @@ impl Found<'_> {
 }
 
 impl Entry {
-    fn rank(&self) -> (bool, bool) {
-        (self.sound, !self.deleted)
+    fn rank(&self) -> (bool, bool, bool) {
+        (self.fits, self.sound, !self.deleted)
     }
 }

@@ -1,7 +1,7 @@
 //! Where things stand in the records of a damaged index: from its header if that is whole, from what is left of it, or
 //! from the records themselves.
 
-use super::Remains;
+use super::remains::Remains;
 use crate::error::{corrupt, invalid, Result};
 use crate::params::MAX_M;
 use crate::persist::format::Header;
@@ -96,7 +96,7 @@ fn fit(remains: &Remains, layout: &Layout) -> i32 {
         let links = usize::from(u16::from_le_bytes([head[0], head[1]]));
         let fits = links <= layout.max_m0 && head[2] <= 1 && head[3] == 0;
         let record = if fits { remains.records.read(at, layout.label + 8).ok() } else { None };
-        match record.is_some_and(|record| looks_like_a_record(&record, layout, id, count)) {
+        match record.is_some_and(|record| looks_like_a_record(&record, layout, id, count, false)) {
             true => fitting += 1,
             false => missing += 1,
         }
@@ -109,8 +109,8 @@ fn fit(remains: &Remains, layout: &Layout) -> i32 {
 }
 
 /// Whether bytes are what a record looks like where there is room for `count` of them: links to others, which may be
-/// missing now, and a vector of ordinary numbers.
-pub(super) fn looks_like_a_record(record: &[u8], layout: &Layout, id: usize, count: usize) -> bool {
+/// missing now, and a vector of ordinary numbers; of zeros only if `zeros`.
+pub(super) fn looks_like_a_record(record: &[u8], layout: &Layout, id: usize, count: usize, zeros: bool) -> bool {
     let links = usize::from(u16::from_le_bytes([record[0], record[1]]));
     if links == 0 || links > layout.max_m0 || record[2] > 1 || record[3] != 0 {
         return false;
@@ -119,5 +119,5 @@ pub(super) fn looks_like_a_record(record: &[u8], layout: &Layout, id: usize, cou
     let links_fit = words.by_ref().take(links).all(|link| (link as usize) < 16 * count + 4096 && link as usize != id);
     let vector = &record[layout.vector..layout.label];
     let mut floats = vector.chunks_exact(4).map(|w| f32::from_le_bytes([w[0], w[1], w[2], w[3]]));
-    links_fit && floats.all(|x| x == 0.0 || x.is_normal()) && vector.iter().any(|byte| *byte != 0)
+    links_fit && floats.all(|x| x == 0.0 || x.is_normal()) && (zeros || vector.iter().any(|byte| *byte != 0))
 }

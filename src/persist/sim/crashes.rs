@@ -9,8 +9,9 @@ use rand::SeedableRng;
 
 use super::driver::{Outcome, Plan, Scenario, Snapshot, FOLDER};
 use super::{Keep, State};
+use crate::index::Index;
 use crate::params::Metric;
-use crate::persist::{load, Check, LoadParams};
+use crate::persist::{load, salvage, Check, LoadParams, Report, SalvageParams};
 use crate::sync::lock;
 
 /// How much is to be simulated: `HNX_CRASH_IMAGES`, or what a test run has time for.
@@ -62,6 +63,42 @@ fn write_out(state: &State, folder: &Path) {
     }
 }
 
+/// Salvage reads a half-applied directory through its journal, with or without its header: all is as after the persist.
+fn is_salvaged(folder: &Path, params: &LoadParams, after: &Index) {
+    let header = fs::read(folder.join("header.bin")).unwrap();
+    let params = SalvageParams {
+        metric: params.metric,
+        dim: params.dim,
+        m: 0,
+        ef_construction: 0,
+        threads: 1,
+        allow_replace_deleted: true,
+        beyond_count: false,
+    };
+    let content = |index: &Index| {
+        let mut labels = vec![0; index.count() - index.deleted_count()];
+        index.list_labels(|deleted| !deleted, &mut labels).unwrap();
+        labels.sort_unstable();
+        let mut vectors = vec![0.0; labels.len() * params.dim];
+        index.get(&labels, &mut vectors).unwrap();
+        (labels, vectors, index.deleted_count())
+    };
+    for header in [&header[..], &[], &[0x55; 100]] {
+        fs::write(folder.join("header.bin"), header).unwrap();
+        let (index, report) = salvage(folder, &params).unwrap();
+        let expected = Report {
+            stated: after.count() as u64,
+            records: after.count() as u64,
+            kept: after.count() as u64,
+            deleted: after.deleted_count() as u64,
+            ..Report::default()
+        };
+        assert_eq!(report, expected);
+        assert!(content(&index) == content(after));
+    }
+    fs::write(folder.join("header.bin"), header).unwrap();
+}
+
 /// Directories that a crash has left half-applied open as the state before or after, from a real file system. With
 /// `HNX_HALF_APPLIED` as many as it says are put into the folder `HNX_HALF_APPLIED_IN`, for others to be tested with:
 /// each is named by its number, metric and dim.
@@ -107,6 +144,7 @@ fn half_applied_directories_open() {
                 };
                 // First as a reader sees it, who must not write; then recovered.
                 assert!(*Snapshot::of(&load(&folder, &params).unwrap()) == *after, "read, {plan:?}");
+                is_salvaged(&folder, &params, &scenario.index);
                 assert_eq!(fs::read(folder.join("header.bin")).unwrap()[..4], *b"JRNL");
                 if kept.is_none() {
                     let writable = LoadParams { read_only: false, ..params };

@@ -13,7 +13,7 @@ use crate::error::Result;
 use crate::index::{AddMode, Index, Traits};
 use crate::params::{Metric, Params};
 use crate::persist::buffers::{save_buffers, BuffersMut};
-use crate::persist::directory::{persist_dirty, Directory, Persisted};
+use crate::persist::directory::{persist_dirty, Directory, FoundSums, Persisted};
 use crate::persist::enter::{enter, Intent};
 use crate::persist::journal::header_of;
 use crate::persist::open::{load_buffers, Buffers, Check};
@@ -153,8 +153,10 @@ impl Judge {
         };
         let Some(snapshot) = found else { return };
         let opened = entered.found.as_ref().unwrap();
-        let total = opened.sums.map(|head| head.total);
-        match verify::compare(&disk, path, &opened.header, total) {
+        if !matches!(opened.sums, FoundSums::True(_)) {
+            return self.wrong("the checksums do not count".to_owned());
+        }
+        match verify::verify_in(&disk, path) {
             Ok(verified) if verified.damaged == 0 && verified.checked == verified.records => {}
             other => return self.wrong(format!("checksums: {other:?}")),
         }
@@ -317,13 +319,18 @@ impl Scenario {
 
     /// Makes the directory.
     pub(super) fn create(&mut self) -> Result<()> {
-        let (storage, path): (Arc<dyn Storage>, _) = (Arc::new(self.disk.clone()), Path::new(FOLDER));
-        let mut directory = Directory::create(storage, path, self.index.core(), &self.index.stated(), false)?;
+        let mut directory = self.create_over(false)?;
         directory.set_bulk(self.plan.bulk);
         self.index.core().store().dirty().clear();
         self.index.core().store().dirty().enable();
         *lock(self.index.core().directory()) = Some(directory);
         Ok(())
+    }
+
+    /// Makes the directory, or makes it anew, without persisting to it.
+    pub(super) fn create_over(&self, replace: bool) -> Result<Directory> {
+        let (storage, path): (Arc<dyn Storage>, _) = (Arc::new(self.disk.clone()), Path::new(FOLDER));
+        Directory::create(storage, path, self.index.core(), &self.index.stated(), replace)
     }
 
     pub(super) fn persist(&self) -> Result<Persisted> {

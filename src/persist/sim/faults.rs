@@ -115,3 +115,64 @@ fn a_failed_sync_is_never_trusted() {
         }
     }
 }
+
+/// A creation that fails leaves no index, or the one that was to be replaced; the next one succeeds, for good.
+#[test]
+fn an_error_at_any_call_of_a_creation_leaves_what_was() {
+    for seed in 0..3 {
+        for call in 1.. {
+            let mut any = false;
+            for (replace, forever) in [(false, false), (false, true), (true, false), (true, true)] {
+                any |= fails_to_create_and_goes_on(Plan { bulk: false, ..Plan::new(seed) }, call, replace, forever);
+            }
+            if !any {
+                break;
+            }
+        }
+    }
+}
+
+/// One creation, with an error at its `call`th call; false if there was no such call.
+fn fails_to_create_and_goes_on(plan: Plan, call: u64, replace: bool, forever: bool) -> bool {
+    let mut scenario = Scenario::new(plan);
+    scenario.change();
+    let mut before = None;
+    if replace {
+        scenario.create().unwrap();
+        before = Some(Snapshot::of(&scenario.index));
+        *lock(scenario.index.core().directory()) = None;
+        scenario.change();
+    }
+    let after = Snapshot::of(&scenario.index);
+    let at = {
+        let mut state = lock(&scenario.disk.state);
+        let (at, errno) = (state.calls + call, ERRNOS[call as usize % ERRNOS.len()]);
+        state.fault = Some((at, Fault::Error { errno, forever }));
+        at
+    };
+    let made = scenario.create_over(replace).map(|_| ());
+    let (state, met) = {
+        let mut state = lock(&scenario.disk.state);
+        state.fault = None;
+        (state.clone(), state.calls >= at)
+    };
+    let what = format!("creation, error at call {call}, replace {replace}, forever {forever}");
+    match (&made, &before) {
+        (Ok(()), _) => survives(&state, &plan, &[&after], Keep::Nothing, &what),
+        (Err(_), Some(before)) => {
+            for keep in [Keep::Nothing, Keep::All, Keep::Some { torn: false }] {
+                survives(&state, &plan, &[before, &after], keep, &what);
+            }
+        }
+        (Err(_), None) => {
+            if let Ok(index) = open(&Disk::of(state.clone()), &plan) {
+                assert!(*Snapshot::of(&index) == *after, "{what}: another state");
+            }
+        }
+    }
+    let again = scenario.create_over(true).map(|_| ());
+    assert!(again.is_ok(), "{what}, then: {again:?}");
+    let state = lock(&scenario.disk.state).clone();
+    survives(&state, &plan, &[&after], Keep::Nothing, &format!("{what}, after the next"));
+    met
+}

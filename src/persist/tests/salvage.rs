@@ -1,0 +1,156 @@
+//! Salvage with what libhnx keeps beside the four files.
+
+use std::fs;
+use std::path::Path;
+
+use super::{index_of, Folder};
+use crate::error::Error;
+use crate::index::{AddMode, Index};
+use crate::params::{Metric, Params};
+use crate::persist::{create_directory, salvage, save, Format, Report, SalvageParams};
+use crate::persist::{DAMAGED_HEADER, DAMAGED_LENGTHS, DAMAGED_LISTS, DAMAGED_RECORDS};
+
+const ROWS: u64 = 40;
+
+fn salvaged(path: &Path, metric: Metric) -> (Index, Report) {
+    let params = SalvageParams {
+        metric,
+        dim: 3,
+        m: 0,
+        ef_construction: 0,
+        threads: 1,
+        allow_replace_deleted: false,
+        beyond_count: false,
+    };
+    salvage(path, &params).unwrap()
+}
+
+fn write(path: &Path, change: impl FnOnce(&mut Vec<u8>)) {
+    let mut bytes = fs::read(path).unwrap();
+    change(&mut bytes);
+    fs::write(path, bytes).unwrap();
+}
+
+/// A record that differs is kept, but not silently, and not before a sound one of the same label.
+#[test]
+fn a_record_that_differs_from_its_checksum_is_told() {
+    let folder = Folder::new("salvage-sums");
+    let path = folder.0.join("directory");
+    create_directory(&index_of(ROWS), &path).unwrap();
+    let intact = salvaged(&path, Metric::L2).1;
+    assert_eq!((intact.damage, intact.kept, intact.mismatched), (0, ROWS, 0));
+    let records = path.join("data_level0.bin");
+    let stride = fs::metadata(&records).unwrap().len() as usize / ROWS as usize;
+    let vector = stride - 8 - 12;
+    write(&records, |bytes| bytes[7 * stride + vector + 1] ^= 4);
+    let (index, report) = salvaged(&path, Metric::L2);
+    assert_eq!((report.damage, report.kept, report.mismatched), (DAMAGED_RECORDS, ROWS, 1));
+    assert_eq!(index.count() as u64, ROWS);
+    // Its label becomes that of another, later than which it stands.
+    write(&records, |bytes| bytes[7 * stride + stride - 8] = 3);
+    let (index, report) = salvaged(&path, Metric::L2);
+    assert_eq!((report.kept, report.duplicates, report.mismatched), (ROWS - 1, 1, 0));
+    let mut found = [0.0; 3];
+    index.get(&[3], &mut found).unwrap();
+    assert_eq!(found, [9, 10, 11].map(|i| (i * i % 101) as f32));
+    // A damaged checksum is no damage of the record, nor do those count that another program has made untrue.
+    create_again(&path);
+    write(&path.join("hnx.sums"), |bytes| bytes[256 + 12 * 5] ^= 1);
+    assert_eq!(salvaged(&path, Metric::L2).1.damage, 0);
+}
+
+fn create_again(path: &Path) {
+    fs::remove_dir_all(path).unwrap();
+    create_directory(&index_of(ROWS), path).unwrap();
+}
+
+/// hnx.sums says what header.bin said.
+#[test]
+fn a_lost_header_is_taken_from_the_checksums() {
+    let folder = Folder::new("salvage-header");
+    let path = folder.0.join("directory");
+    create_directory(&index_of(ROWS), &path).unwrap();
+    let header = fs::read(path.join("header.bin")).unwrap();
+    for bit in [0, 8 * 20 + 3, 8 * 28, 8 * 60 + 1] {
+        let mut flipped = header.clone();
+        flipped[bit / 8] ^= 1 << (bit % 8);
+        fs::write(path.join("header.bin"), &flipped).unwrap();
+        let report = salvaged(&path, Metric::L2).1;
+        assert_eq!((report.damage, report.stated, report.kept), (DAMAGED_HEADER, ROWS, ROWS), "bit {bit}");
+    }
+    fs::remove_file(path.join("header.bin")).unwrap();
+    let report = salvaged(&path, Metric::L2).1;
+    assert_eq!((report.damage, report.stated, report.kept), (DAMAGED_HEADER, ROWS, ROWS));
+}
+
+/// Neither header nor checksums: a vector of zeros is one as long as it has links, and lists are only damaged if they are.
+#[test]
+fn records_alone_keep_a_vector_of_zeros() {
+    for metric in [Metric::L2, Metric::Cosine] {
+        let folder = Folder::new("salvage-zeros");
+        let path = folder.0.join("directory");
+        let index = Index::new(&Params { m: 4, metric, ..Params::new(3) }).unwrap();
+        let mut vectors: Vec<f32> = (0..3 * ROWS).map(|i| (1 + i * i % 101) as f32).collect();
+        vectors[30..33].fill(0.0);
+        let labels: Vec<u64> = (0..ROWS).collect();
+        index.add(&vectors, &labels, AddMode::default(), 1, false, &mut |_, _| {}).unwrap();
+        create_directory(&index, &path).unwrap();
+        drop(index);
+        fs::remove_file(path.join("header.bin")).unwrap();
+        fs::remove_file(path.join("hnx.sums")).unwrap();
+        let (index, report) = salvaged(&path, metric);
+        assert_eq!((report.damage, report.kept, report.lengths_lost), (DAMAGED_HEADER, ROWS, 0), "{metric:?}");
+        let mut found = [1.0; 3];
+        index.get(&[10], &mut found).unwrap();
+        assert_eq!(found, [0.0; 3]);
+        write(&path.join("link_lists.bin"), |bytes| bytes.truncate(20));
+        assert_eq!(salvaged(&path, metric).1.damage, DAMAGED_HEADER | DAMAGED_LISTS);
+    }
+}
+
+/// A single file tells by its size which of the two formats it is, and by what stands where lengths would be.
+#[test]
+fn single_files_are_read_as_far_as_they_go() {
+    let folder = Folder::new("salvage-files");
+    let path = folder.0.join("file");
+    let index = Index::new(&Params { m: 4, metric: Metric::Cosine, ..Params::new(3) }).unwrap();
+    let vectors: Vec<f32> = (0..3 * ROWS).map(|i| (1 + i * i % 101) as f32).collect();
+    let labels: Vec<u64> = (0..ROWS).collect();
+    index.add(&vectors, &labels, AddMode::default(), 1, false, &mut |_, _| {}).unwrap();
+    let stride = 4 + 32 + 12 + 8;
+    for (format, lost) in [(Format::Hnswlib, ROWS), (Format::Chroma, 0)] {
+        save(&index, &path, format).unwrap();
+        let report = salvaged(&path, Metric::Cosine).1;
+        assert_eq!((report.damage, report.kept, report.lengths_lost), (0, ROWS, 0));
+        let lists = 96 + ROWS as usize * (stride + if format == Format::Chroma { 4 } else { 0 });
+        write(&path, |bytes| bytes[lists] = 3);
+        let report = salvaged(&path, Metric::Cosine).1;
+        assert_eq!((report.kept, report.lengths_lost), (ROWS, lost), "{format:?}");
+        assert_eq!(report.damage, DAMAGED_LISTS | if lost == 0 { 0 } else { DAMAGED_LENGTHS });
+        // A value that is none, half a vector, and the end is gone.
+        write(&path, |bytes| {
+            bytes[96 + 36..96 + 40].copy_from_slice(&f32::INFINITY.to_le_bytes());
+            bytes[96 + stride + 36..96 + stride + 40].copy_from_slice(&9f32.to_le_bytes());
+            bytes.truncate(96 + 30 * stride + 5);
+        });
+        let report = salvaged(&path, Metric::Cosine).1;
+        assert_eq!((report.kept, report.missing, report.not_finite, report.implausible), (28, ROWS - 30, 1, 1));
+        write(&path, |bytes| bytes[..96].fill(0xAB));
+        assert_eq!(salvaged(&path, Metric::Cosine).1.damage & DAMAGED_HEADER, DAMAGED_HEADER);
+    }
+    let params = |m: usize| SalvageParams {
+        metric: Metric::Cosine,
+        dim: 3,
+        m,
+        ef_construction: 9,
+        threads: 1,
+        allow_replace_deleted: false,
+        beyond_count: true,
+    };
+    assert_eq!(salvage(&path, &params(4)).unwrap().1.kept, 28);
+    assert!(matches!(salvage(&path, &params(1)), Err(Error::InvalidArgument(_))));
+    fs::write(&path, [0xAB; 4000]).unwrap();
+    for m in [0, 4] {
+        assert!(matches!(salvage(&path, &params(m)), Err(Error::Corrupt(_))), "nothing is there");
+    }
+}
