@@ -108,6 +108,40 @@ static void small(uint32_t format, size_t count)
     files_remove("small");
 }
 
+/* Codes are made anew on opening: they guide to the answers that those did which the index had made while it grew. */
+static void guided(uint32_t metric, size_t dim, int integers)
+{
+    enum { PIECE = 900 };
+    const size_t count = check_pick(2, 6) * PIECE, queries = 50, k = 10;
+    float *rows = check_vectors(count + queries, dim, 26);
+    hnx_index *index = index_of(metric, dim, rows, 0, 0), *loaded;
+    hnx_load_options options = load_options(metric, dim, 0);
+    for (size_t at = 0; integers && at < (count + queries) * dim; at++)
+        rows[at] = floorf(fminf(fmaxf(100 + 25 * rows[at], 0), 255));
+    for (size_t at = 0; at < count; at += PIECE) {
+        uint64_t labels[PIECE];
+        for (size_t row = 0; row < PIECE; row++)
+            labels[row] = at + row;
+        CHECK_OK(hnx_add(index, rows + at * dim, labels, PIECE, NULL, NULL));
+    }
+    CHECK_OK(hnx_save(index, "guided", HNX_FORMAT_CHROMA));
+    CHECK_OK(hnx_load("guided", &options, &loaded));
+    CHECK(index_stats(loaded).exactness == HNX_EXACTNESS_GUIDED);
+    {
+        const hnx_query_options asked = index_ef(20);
+        uint64_t *before = check_labels(queries * k, 0), *after = check_labels(queries * k, 1);
+        CHECK_OK(hnx_query(index, rows + count * dim, queries, k, &asked, before, NULL, NULL));
+        CHECK_OK(hnx_query(loaded, rows + count * dim, queries, k, &asked, after, NULL, NULL));
+        CHECK(memcmp(before, after, queries * k * sizeof *before) == 0);
+        free(before);
+        free(after);
+    }
+    hnx_free(loaded);
+    hnx_free(index);
+    files_remove("guided");
+    free(rows);
+}
+
 int main(void)
 {
     const uint32_t metrics[] = {HNX_METRIC_L2, HNX_METRIC_IP, HNX_METRIC_COSINE};
@@ -125,6 +159,10 @@ int main(void)
         small(format, 1);
     }
     capacity();
+    guided(HNX_METRIC_L2, 20, 0);
+    guided(HNX_METRIC_COSINE, 140, 0);
+    guided(HNX_METRIC_IP, 100, 0);
+    guided(HNX_METRIC_L2, 70, 1);
     files_leave(folder);
     return 0;
 }

@@ -8,7 +8,8 @@
 //! An index without custom distances trains codes when it has [`FIRST`] records and encodes all of them while no writer
 //! runs; from then on each vector that is written is encoded with it (`Store::fill`), before anybody can find it. When
 //! the index has grown [`GROWTH`]-fold, or too many vectors lie beyond the trained range, a new generation takes the
-//! place of the old one, which is freed when the last session that may read it is closed.
+//! place of the old one, which is freed when the last session that may read it is closed. Training is on the first
+//! records, a number that only the count tells ([`trained_on`]); on all, where many of the others lie beyond their range.
 
 #[cfg(target_arch = "x86_64")]
 pub(crate) mod avx2;
@@ -38,6 +39,16 @@ pub(crate) const PADDING: usize = 32;
 /// Of how many records one may be an exception before the ranges are trained anew.
 const EXCEPTIONAL: usize = 64;
 
+/// How many of `count` records, the first ones, are trained on: as many as when an index that grew was trained last, so that
+/// one that is opened has the codes, and gives the answers, that it had when it was closed.
+pub(crate) fn trained_on(count: usize) -> usize {
+    let mut rows = FIRST;
+    while rows <= count / GROWTH {
+        rows *= GROWTH;
+    }
+    rows.min(count)
+}
+
 /// One generation of codes.
 pub(crate) struct Codes {
     quantiser: Quantiser,
@@ -48,7 +59,7 @@ pub(crate) struct Codes {
     exceptional: AtomicUsize,
     /// How many there were when all had codes.
     expected: AtomicUsize,
-    /// Records there were when the ranges were trained.
+    /// Records that the ranges were trained on.
     trained: usize,
 }
 
@@ -194,7 +205,11 @@ impl Codes {
 
     /// Whether `count` records deserve a new generation.
     pub(crate) fn is_stale(&self, count: usize) -> bool {
-        let grown = !self.quantiser.is_lossless() && count >= GROWTH * self.trained;
-        grown || self.exceptional() > 2 * self.expected.load(Ordering::Relaxed) + count / EXCEPTIONAL
+        trained_on(count) > self.trained || self.misses(count, self.expected.load(Ordering::Relaxed))
+    }
+
+    /// Whether many of `count` records lie beyond the trained range, more than twice the `expected`.
+    pub(crate) fn misses(&self, count: usize, expected: usize) -> bool {
+        self.exceptional() > 2 * expected + count / EXCEPTIONAL
     }
 }

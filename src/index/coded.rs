@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::Index;
 use crate::codes::quantiser::CodedQuery;
-use crate::codes::{Codes, FIRST, GROWTH};
+use crate::codes::{trained_on, Codes, FIRST, GROWTH};
 use crate::error::Result;
 use crate::graph::insert::Claim;
 use crate::params::{Exactness, Metric};
@@ -48,9 +48,17 @@ impl Index {
             return;
         }
         let count = self.count();
+        let rows = trained_on(count);
         // Without memory for codes, or where they would mislead, searches do without.
-        let _ = self.store().renew_codes(self.metric != Metric::L2, |one| self.encode_all(count, threads, one));
-        let next = if self.store().codes().is_some() { usize::MAX } else { count.max(FIRST) * GROWTH };
+        let train = |rows: usize| {
+            let _ =
+                self.store().renew_codes(rows, self.metric != Metric::L2, |one| self.encode_all(count, threads, one));
+        };
+        train(rows);
+        if rows < count && self.store().codes().is_some_and(|codes| codes.misses(count, 0)) {
+            train(count);
+        }
+        let next = if self.store().codes().is_some() { usize::MAX } else { rows.max(FIRST) * GROWTH };
         self.next_codes.store(next, Ordering::Relaxed);
     }
 

@@ -116,7 +116,7 @@ fn guided_answers_are_exact_and_as_good() {
         assert_eq!(index.exactness(), Exactness::F32);
         add(&index, &vectors[999 * dim..], &(999..3000).collect::<Vec<u64>>()).unwrap();
         assert_eq!(index.exactness(), Exactness::Guided);
-        assert!(index.stats().code_bytes >= 3000 * if dim == 40 { 64 } else { 192 + 96 });
+        assert!(index.stats().code_bytes >= 3000 * if dim == 40 { 64 } else { 160 + 96 });
         assert_eq!(index.store().codes().unwrap().sketches().is_some(), dim == 140, "{metric:?}");
         for deleted in [false, true] {
             let exact = ask(&index, &queries, 10, 50, Exactness::F32);

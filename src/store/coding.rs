@@ -23,20 +23,25 @@ impl Store {
         !self.codes.load(Ordering::Relaxed).is_null()
     }
 
-    /// Trains codes on the records there are and encodes all of them, `encode` doing the pieces of work it is given
+    /// Trains codes on the first `rows` records and encodes all there are, `encode` doing the pieces of work it is given
     /// in any order. Vectors that no codes fit leave the store without. No writer may run; sessions may.
-    pub(crate) fn renew_codes(&self, inner_product: bool, encode: impl FnOnce(&(dyn Fn(Slot) + Sync))) -> Result<()> {
-        let sample = self.sample();
-        let codes = match Quantiser::train(&self.ends(), &sample, inner_product) {
+    pub(crate) fn renew_codes(
+        &self,
+        rows: usize,
+        inner_product: bool,
+        encode: impl FnOnce(&(dyn Fn(Slot) + Sync)),
+    ) -> Result<()> {
+        let sample = self.sample(rows);
+        let codes = match Quantiser::train(&self.ends(rows), &sample, inner_product) {
             None => {
                 self.code_bytes.store(0, Ordering::Relaxed);
                 ptr::null_mut()
             }
             Some(quantiser) => {
-                let (count, room) = (self.count(), self.room.load(Ordering::Relaxed));
+                let room = self.room.load(Ordering::Relaxed);
                 let most = (self.records.capacity() - self.layout.base) / self.layout.stride;
                 let sketch = Sketch::train(&quantiser, &sample);
-                let codes = Codes::new(quantiser, sketch, count, most.min(crate::params::MAX_RECORDS).max(room), room)?;
+                let codes = Codes::new(quantiser, sketch, rows, most.min(crate::params::MAX_RECORDS).max(room), room)?;
                 codes.make_room(room)?;
                 encode(&|slot| codes.write(slot.index(), self.vector_ptr(slot)));
                 codes.settle();
@@ -53,11 +58,11 @@ impl Store {
         Ok(())
     }
 
-    /// The least and the greatest value of each dimension.
-    fn ends(&self) -> Vec<(f32, f32)> {
+    /// The least and the greatest value of each dimension in the first `rows` records.
+    fn ends(&self, rows: usize) -> Vec<(f32, f32)> {
         let mut ends = vec![(f32::MAX, f32::MIN); self.layout.dim()];
         let mut vector = vec![0.0; self.layout.dim()];
-        for slot in self.slots() {
+        for slot in self.slots().take(rows) {
             self.copy_floats(slot, &mut vector);
             for ((least, most), x) in ends.iter_mut().zip(&vector) {
                 (*least, *most) = (least.min(*x), most.max(*x));
@@ -66,13 +71,13 @@ impl Store {
         ends
     }
 
-    /// Some vectors, evenly spread over the records.
-    fn sample(&self) -> Vec<f32> {
-        let (count, dim) = (self.count(), self.layout.dim());
-        let rows = count.min(SAMPLE);
-        let mut sample = vec![0.0; rows * dim];
+    /// Some vectors, evenly spread over the first `rows` records.
+    fn sample(&self, rows: usize) -> Vec<f32> {
+        let dim = self.layout.dim();
+        let count = rows.min(SAMPLE);
+        let mut sample = vec![0.0; count * dim];
         for (at, row) in sample.chunks_exact_mut(dim).enumerate() {
-            self.copy_floats(Slot((at * count / rows) as u32), row);
+            self.copy_floats(Slot((at * rows / count) as u32), row);
         }
         sample
     }
