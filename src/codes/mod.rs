@@ -33,11 +33,11 @@ use sketch::Sketch;
 /// Records an index has when it gets codes: below, its vectors are in the cache anyway.
 pub(crate) const FIRST: usize = 1000;
 /// Growth after which the ranges are trained anew.
-pub(crate) const GROWTH: usize = 4;
+pub(crate) const GROWTH: usize = 2;
 /// Codes of a row are padded with zeros to a multiple of this.
 pub(crate) const PADDING: usize = 32;
 /// Of how many records one may be an exception before the ranges are trained anew.
-const EXCEPTIONAL: usize = 64;
+const EXCEPTIONAL: usize = 16;
 
 /// How many of `count` records, the first ones, are trained on: as many as when an index that grew was trained last, so that
 /// one that is opened has the codes, and gives the answers, that it had when it was closed.

@@ -382,6 +382,9 @@ fn round(x: f32) -> (u8, f32) {
     (sum.to_bits() as u8, sum - INTEGERS)
 }
 
+/// What is added to both ends of a range for vectors to come, as a share of it.
+const WIDER: f32 = 0.08;
+
 /// Low ends and steps of the dimensions, with `top` steps in a range.
 fn ranges(ends: &[(f32, f32)], sample: &[f32], top: f32, uniform: bool) -> (Vec<f32>, Vec<f32>) {
     let dim = ends.len();
@@ -394,7 +397,8 @@ fn ranges(ends: &[(f32, f32)], sample: &[f32], top: f32, uniform: bool) -> (Vec<
         let mut quantile = |at| *values.select_nth_unstable_by(at, f32::total_cmp).1;
         let (q1, q99) = (quantile(last / 100), quantile(last - last / 100));
         let reach = if q99 > q1 { 1.5 * (q99 - q1) } else { f32::MAX };
-        plausible.push((least.max(q1 - reach), most.min(q99 + reach)));
+        let wider = WIDER * (most - least);
+        plausible.push(((least - wider).max(q1 - reach), (most + wider).min(q99 + reach)));
     }
     let width = |(low, high): &(f32, f32)| (high - low).max(0.0);
     let widest = plausible.iter().map(width).fold(0.0, f32::max);
