@@ -35,18 +35,18 @@ pub(crate) fn insert<K: Kernel>(
     insert_with::<K>(graph, view, query, level, claim, work, Plain)
 }
 
-/// As [`insert`], with candidates on the ground, where nearly all distances are, that codes have found: the nearest
-/// `ef_construction` by their codes, then measured. What is chosen among them, and all links, are decided by `K`.
+/// As [`insert`], with candidates on the ground, where nearly all distances are, that codes have found: the nearest by
+/// what the walk measures, of these the nearest `ef_construction` by `K`, which chooses among them and decides all links.
 #[inline(always)]
-pub(crate) fn insert_guided<K: Kernel<Distance = f32>, C: Kernel<Distance = i32>>(
+pub(crate) fn insert_guided<K: Kernel, C: Kernel<Distance = i32>>(
     graph: &Graph,
     (view, query): (&View<'_>, Query<'_>),
-    (on_codes, code): (&View<'_>, Query<'_>),
+    guide: (&View<'_>, Query<'_>, usize),
     level: usize,
     claim: &mut Claim<'_>,
-    (work, walk): (&mut Work<f32>, &mut Work<i32>),
+    (work, walk): (&mut Work<K::Distance>, &mut Work<i32>),
 ) -> Result<()> {
-    insert_with::<K>(graph, view, query, level, claim, work, Guided::<C>(on_codes, code, walk, PhantomData))
+    insert_with::<K>(graph, view, query, level, claim, work, Guided::<C>(guide, walk, PhantomData))
 }
 
 /// How the candidates on a level are found. Not a closure: one is compiled without the shell's instruction set.
@@ -77,26 +77,26 @@ impl<K: Kernel> Candidates<K> for Plain {
     }
 }
 
-/// By codes, on the ground.
-struct Guided<'a, 'v, C>(&'a View<'v>, Query<'a>, &'a mut Work<i32>, PhantomData<C>);
+/// By codes, on the ground: the session on what the walk measures, the query in that, and how many it keeps.
+struct Guided<'a, 'v, C>((&'a View<'v>, Query<'a>, usize), &'a mut Work<i32>, PhantomData<C>);
 
-impl<K: Kernel<Distance = f32>, C: Kernel<Distance = i32>> Candidates<K> for Guided<'_, '_, C> {
+impl<K: Kernel, C: Kernel<Distance = i32>> Candidates<K> for Guided<'_, '_, C> {
     #[inline(always)]
     fn find(
         &mut self,
         (view, query): (&View<'_>, Query<'_>),
         start: Slot,
         level: usize,
-        work: &mut Work<f32>,
+        work: &mut Work<K::Distance>,
     ) -> Result<()> {
         let ef = work.ef_construction;
         if level > 0 {
             return search_layer::<K>(view, query, start, level, ef, None, work);
         }
-        let Self(on_codes, code, walk, _) = self;
-        walk.reserve(on_codes, start)?;
-        let start = Near { distance: on_codes.distance::<C>(*code, start), slot: start };
-        guided::ground::<C>(on_codes, *code, start, ef, None, walk)?;
+        let Self((guide, code, wide), walk, _) = self;
+        walk.reserve(guide, start)?;
+        let start = Near { distance: guide.distance::<C>(*code, start), slot: start };
+        guided::ground::<C>(guide, *code, start, *wide, None, walk)?;
         let Work { hop, found, .. } = work;
         hop.reserve(walk.near.len());
         hop.slots.iter_mut().zip(&walk.near).for_each(|(slot, near)| *slot = near.slot);
@@ -104,6 +104,9 @@ impl<K: Kernel<Distance = f32>, C: Kernel<Distance = i32>> Candidates<K> for Gui
         found.clear();
         for at in 0..count {
             found.push(Near { distance: hop.distances[at], slot: hop.slots[at] });
+            if found.len() > ef {
+                found.pop();
+            }
         }
         Ok(())
     }

@@ -107,6 +107,7 @@ impl Index {
     /// What could fail for lack of memory fails here, before anything is changed.
     pub(super) fn get_buffers_ready(&self, scratch: &mut Scratch) -> Result<()> {
         scratch.work.reserve_ahead(self.store())?;
+        scratch.integers.reserve_ahead(self.store())?;
         scratch.make_lanes(1, self.store());
         scratch.lanes[0].work.reserve_ahead(self.store())
     }
@@ -151,13 +152,13 @@ impl Index {
     /// Adds the vector in the scratch, whose buffers are ready, under a new label, whose lock the caller holds.
     pub(super) fn insert(&self, label: u64, length: f32, guided: bool, scratch: &mut Scratch) -> Result<()> {
         self.check_capacity()?;
-        let Scratch { cell, work, vector, lanes, .. } = scratch;
+        let Scratch { cell, work, integers, vector, lanes, .. } = scratch;
         work.deletions = self.has_deletions();
         work.ef_construction = self.ef_construction;
         let level = self.core.graph().draw_level();
         let view = View::open(self.store(), cell, self.ruler());
         let mut claim = || self.claim(level, vector.bytes(), length, label);
-        if self.insert_coded(&view, (vector, level), guided, &mut claim, work, &mut lanes[0])? {
+        if self.insert_coded(&view, (vector, level), guided, &mut claim, (work, integers), &mut lanes[0])? {
             return Ok(());
         }
         self.engine.insert(self.core.graph(), &view, view.query(vector.bytes()), level, &mut claim, work)

@@ -173,15 +173,15 @@ impl Index {
         Ok(true)
     }
 
-    /// Inserts by codes: where these are the vectors, with the same graph; else, if `guided`, with candidates that codes
-    /// have found. False where neither is so; nothing was done then.
+    /// Inserts by codes: if `guided`, with candidates that sketches or codes have found; else where codes are the vectors,
+    /// with the same graph. False where neither is so; nothing was done then.
     pub(super) fn insert_coded(
         &self,
         view: &View<'_>,
         (vector, level): (&Data, usize),
         guided: bool,
         claim: &mut Claim<'_>,
-        work: &mut Work,
+        (work, integers): (&mut Work, &mut Work<i32>),
         lane: &mut Lane,
     ) -> Result<bool> {
         let Some(codes) = view.codes() else { return Ok(false) };
@@ -189,18 +189,28 @@ impl Index {
         if !lossless && !guided {
             return Ok(false);
         }
-        codes.quantiser().prepare(vector.floats(), &mut lane.coded);
-        let on_codes = view.on_codes(codes);
-        let code = on_codes.query(lane.coded.code.bytes());
-        lane.work.deletions = work.deletions;
-        lane.work.ef_construction = self.ef_construction;
-        if lossless && lane.coded.lossless {
-            self.code_engine.insert(self.core.graph(), &on_codes, code, level, claim, &mut lane.work)?;
-        } else if guided && lane.coded.is_usable() {
-            let (vector, code) = ((view, view.query(vector.bytes())), (&on_codes, code));
-            self.code_engine.insert_guided(self.core.graph(), vector, code, level, claim, (work, &mut lane.work))?;
-        } else {
-            return Ok(false);
+        let (on_codes, on_sketches) = (view.on_codes(codes), view.on_sketches(codes));
+        let Lane { coded, work: walk, .. } = lane;
+        codes.prepare(vector.floats(), coded);
+        let code = (&on_codes, on_codes.query(coded.code.bytes()));
+        for work in [&mut *walk, &mut *integers] {
+            (work.deletions, work.ef_construction) = (self.has_deletions(), self.ef_construction);
+        }
+        let guide = match &on_sketches {
+            Some(on_sketches) => {
+                (true, (on_sketches, on_sketches.query(coded.sketch.bytes()), sketched(self.ef_construction)))
+            }
+            None => (false, (code.0, code.1, self.ef_construction)),
+        };
+        let (graph, lossless) = (self.core.graph(), lossless && coded.lossless);
+        match guided {
+            true if lossless => self.code_engine.insert_lossless(graph, code, guide, level, claim, (integers, walk))?,
+            true if coded.is_usable() => {
+                let vector = (view, view.query(vector.bytes()));
+                self.code_engine.insert_guided(graph, vector, guide, level, claim, (work, walk))?;
+            }
+            false if lossless => self.code_engine.insert(graph, code.0, code.1, level, claim, walk)?,
+            _ => return Ok(false),
         }
         Ok(true)
     }

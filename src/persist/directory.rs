@@ -17,7 +17,7 @@ use super::journal::{retire, Changes, Head, HeaderBytes, Journal, Kind, DATA_FIL
 use super::lists::{self, Offsets};
 use super::recover::{carry_out, new_name, read_header, recover, Files};
 use super::storage::{self, Access, Stamp, Storage, StorageFile};
-use super::sums::{self, record_sum, Seal, SumsHead, SUMS_FILE, SUMS_HEAD, SUMS_LENS, SUMS_SIZE, SUMS_START};
+use super::sums::{self, record_sum, Seal, SumsFile, SumsHead, SUMS_FILE, SUMS_HEAD, SUMS_LENS, SUMS_SIZE, SUMS_START};
 use super::write::{append_record, header, length_bytes, write_data};
 use crate::error::{invalid, Error, Result};
 use crate::index::core::{Core, Stated};
@@ -262,7 +262,7 @@ impl Directory {
         header.unlock();
         self.stamps = look(storage.as_ref(), &self.path).ok();
         recovered?;
-        match read_sums_head(storage.as_ref(), &self.path) {
+        match sums::read_head(storage.as_ref(), &self.path) {
             Ok(SumsFile::Read(head)) if self.sums => self.total = head.total,
             _ => self.sums = false,
         }
@@ -474,26 +474,6 @@ impl Made {
     fn sync(&mut self) -> Result<()> {
         self.files.iter_mut().try_for_each(|file| file.sync())
     }
-}
-
-/// The file of a directory's sums, as far as it can be read.
-pub(super) enum SumsFile {
-    Missing,
-    /// It has no head. `torn`: perhaps because it was read while it was written.
-    Lost {
-        torn: bool,
-    },
-    Read(Box<SumsHead>),
-}
-
-/// Reads the head of a directory's sums.
-pub(super) fn read_sums_head(storage: &dyn Storage, path: &Path) -> Result<SumsFile> {
-    let Some(file) = storage.open(&path.join(SUMS_FILE), Access::Read)? else { return Ok(SumsFile::Missing) };
-    let mut bytes = [0; SUMS_START];
-    let read = (bytes.len() as u64).min(file.len()?) as usize;
-    file.read_at(&mut bytes[..read], 0)?;
-    Ok(SumsHead::from_bytes(&bytes)
-        .map_or(SumsFile::Lost { torn: sums::has_magic(&bytes) }, |head| SumsFile::Read(Box::new(head))))
 }
 
 /// The first bytes of a new file of sums.

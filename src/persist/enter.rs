@@ -3,14 +3,14 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use super::directory::{look, look_at_all, read_sums_head, Found, FoundSums, SumsFile};
+use super::directory::{look, look_at_all, Found, FoundSums};
 use super::format::HEADER_FILE;
 use super::hold::{is_ours, lock_header, Held};
 use super::journal::{header_of, HeaderBytes, JOURNAL_FILE};
 use super::open::Check;
 use super::recover::{overlay, read_header, recover, Overlay};
 use super::storage::{self, Access, Storage, StorageFile};
-use super::sums::{trust, SumsHead, Trust, SUMS_FILE};
+use super::sums::{self, trust, SumsFile, SumsHead, Trust, SUMS_FILE};
 use super::verify::{self, Verified};
 use crate::error::{corrupt, Error, Result};
 
@@ -148,7 +148,7 @@ pub(super) enum Judged {
 
 /// What the sums of a directory with this header are worth.
 pub(super) fn judge_sums(storage: &dyn Storage, path: &Path, header: &HeaderBytes) -> Result<Judged> {
-    let read = read_sums_head(storage, path)?;
+    let read = sums::read_head(storage, path)?;
     let stamps = look_at_all(storage, path)?;
     let time = |name: &str| stamps.iter().find(|(other, _)| *other == name).map(|(_, stamp)| stamp.modified);
     Ok(match read {

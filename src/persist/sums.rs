@@ -16,10 +16,13 @@
 //! Sums are of what libhnx wrote: another writer changes files without them. What tells the two apart is the time of
 //! the last change, see [`Trust`].
 
+use std::path::Path;
+
 use super::format::{DIRECTORY_HEADER, HEADER_FILE, LENGTHS_FILE, LISTS_FILE, RECORDS_FILE};
 use super::hash::xxh64;
 use super::journal::HeaderBytes;
-use super::storage::{Moment, Stamp};
+use super::storage::{Access, Moment, Stamp, Storage};
+use crate::error::Result;
 use crate::store::layout::{Layout, LIST_HEADER};
 
 /// Its name.
@@ -257,4 +260,24 @@ pub(super) fn is_flip(header: &HeaderBytes, known: &HeaderBytes, stamps: &[(&str
             *name == RECORDS_FILE && count.checked_mul(stride).is_some_and(|needed| needed <= stamp.len)
         });
     bits == 1 && !added
+}
+
+/// The file of a directory's sums, as far as it can be read.
+pub(super) enum SumsFile {
+    Missing,
+    /// It has no head. `torn`: perhaps because it was read while it was written.
+    Lost {
+        torn: bool,
+    },
+    Read(Box<SumsHead>),
+}
+
+/// Reads the head of a directory's sums.
+pub(super) fn read_head(storage: &dyn Storage, path: &Path) -> Result<SumsFile> {
+    let Some(file) = storage.open(&path.join(SUMS_FILE), Access::Read)? else { return Ok(SumsFile::Missing) };
+    let mut bytes = [0; SUMS_START];
+    let read = (bytes.len() as u64).min(file.len()?) as usize;
+    file.read_at(&mut bytes[..read], 0)?;
+    Ok(SumsHead::from_bytes(&bytes)
+        .map_or(SumsFile::Lost { torn: has_magic(&bytes) }, |head| SumsFile::Read(Box::new(head))))
 }

@@ -242,6 +242,8 @@ fn compare_files(files: &[&dyn Readable; 4], header: &Header, head: &SumsHead, t
         of_sums.note(Damage { offset: at as u64, ..Damage::of_sums(0) });
     }
     let mut unknown = None;
+    // Whoever needs lengths says so; others read an index without them.
+    let emptied = files[LENGTHS].len()? == 0;
     for id in 0..header.count as u32 {
         let Step { told, places, parts } = walk.next()?;
         let sum = |file: usize, bytes: &[u8]| match file {
@@ -255,7 +257,8 @@ fn compare_files(files: &[&dyn Readable; 4], header: &Header, head: &SumsHead, t
             [0, 0, 0] => drop(unknown.get_or_insert(id)),
             _ => found.checked += 1,
         }
-        let differ = || (0..3).filter(|file| told[*file] != 0 && is[*file] != Some(told[*file]));
+        let counts = |file: usize| told[file] != 0 && !(emptied && file == LENGTHS);
+        let differ = || (0..3).filter(|file| counts(*file) && is[*file] != Some(told[*file]));
         let Some(file) = differ().next() else { continue };
         if differ().all(|file| is[file].is_some_and(|is| is_flipped_sum(told[file], is))) {
             of_sums.note(Damage::of_sums(id));
@@ -331,14 +334,15 @@ pub(super) fn verify_in(storage: &dyn Storage, path: &Path) -> Result<Verified> 
         }
         Judged::Read(head, trust) => {
             found = compare(storage, path, &bytes, &head, trust)?;
-            note_behind(storage, path, &head, &mut found)?;
+            note_ends(storage, path, &head, &mut found)?;
         }
     }
     Ok(found)
 }
 
-/// Notes what stands behind the content of files: other programs leave such bytes, libhnx none.
-fn note_behind(storage: &dyn Storage, path: &Path, head: &SumsHead, found: &mut Verified) -> Result<()> {
+/// Notes what stands behind the content of files, which other programs leave, and lengths that were taken away: neither
+/// keeps an index from being opened.
+fn note_ends(storage: &dyn Storage, path: &Path, head: &SumsHead, found: &mut Verified) -> Result<()> {
     let [records, lengths, lists] = head.lens.map_or([None; 3], |lens| lens.map(Some));
     let sums = sums::len(found.records as usize);
     let ends = [records, lengths, lists, Some(sums), Some(DIRECTORY_HEADER as u64)];
@@ -346,6 +350,9 @@ fn note_behind(storage: &dyn Storage, path: &Path, head: &SumsHead, found: &mut 
         let (len, record) = (storage.stamp(&path.join(name))?.map(|stamp| stamp.len), found.records);
         if let Some(offset) = end.filter(|end| len > Some(*end)) {
             found.note(Damage { file, offset, record, kind: Kind::Behind });
+        }
+        if file == LENGTHS && len == Some(0) && end > Some(0) {
+            found.note(Damage { file, offset: 0, record: 0, kind: Kind::Missing });
         }
     }
     Ok(())

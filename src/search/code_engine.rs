@@ -4,6 +4,7 @@
 use crate::codes::quantiser::CodedQuery;
 use crate::codes::scalar;
 use crate::codes::Codes;
+use crate::distance::kernel::Kernel;
 use crate::distance::scalar::Scalar;
 use crate::distance::Level;
 use crate::error::Result;
@@ -28,13 +29,13 @@ type RunLoop =
 type InsertLoop = unsafe fn(&Graph, &View<'_>, Query<'_>, usize, &mut Claim<'_>, &mut Work<i32>) -> Result<()>;
 type CertifiedLoop =
     unsafe fn(&Coded<'_, '_>, Option<(Slot, usize)>, Ask<'_>, &mut Work<f32>, &mut Hop<i32>) -> Result<()>;
-type GuidedInsertLoop = unsafe fn(
+type GuidedInsertLoop<D> = unsafe fn(
     &Graph,
     (&View<'_>, Query<'_>),
-    (&View<'_>, Query<'_>),
+    (&View<'_>, Query<'_>, usize),
     usize,
     &mut Claim<'_>,
-    (&mut Work<f32>, &mut Work<i32>),
+    (&mut Work<D>, &mut Work<i32>),
 ) -> Result<()>;
 type MeasureLoop = unsafe fn(&View<'_>, Query<'_>, &[Near<i32>], (&Codes, &CodedQuery), usize, &mut Work<f32>);
 
@@ -47,7 +48,9 @@ pub(crate) struct CodeEngine {
     run_sketches: RunLoop,
     rescore: RescoreLoop,
     insert: InsertLoop,
-    insert_guided: GuidedInsertLoop,
+    /// By codes, by sketches.
+    insert_guided: [GuidedInsertLoop<f32>; 2],
+    insert_lossless: [GuidedInsertLoop<i32>; 2],
     measure: MeasureLoop,
     certified: CertifiedLoop,
 }
@@ -120,15 +123,15 @@ macro_rules! shells {
             }
 
             $(#[target_feature(enable = $feature)])?
-            unsafe fn insert_guided_shell(
+            unsafe fn insert_guided_shell<K: Kernel, C: Kernel<Distance = i32>>(
                 graph: &Graph,
                 vector: (&View<'_>, Query<'_>),
-                code: (&View<'_>, Query<'_>),
+                guide: (&View<'_>, Query<'_>, usize),
                 level: usize,
                 claim: &mut Claim<'_>,
-                work: (&mut Work<f32>, &mut Work<i32>),
+                work: (&mut Work<K::Distance>, &mut Work<i32>),
             ) -> Result<()> {
-                insert::insert_guided::<$vectors, $codes>(graph, vector, code, level, claim, work)
+                insert::insert_guided::<K, C>(graph, vector, guide, level, claim, work)
             }
 
             $(#[target_feature(enable = $feature)])?
@@ -161,7 +164,14 @@ macro_rules! shells {
                 run_sketches: run_sketches_shell,
                 rescore: rescore_shell,
                 insert: insert_shell,
-                insert_guided: insert_guided_shell,
+                insert_guided: [
+                    insert_guided_shell::<$vectors, $codes>,
+                    insert_guided_shell::<$vectors, $sketches>,
+                ],
+                insert_lossless: [
+                    insert_guided_shell::<$codes, $codes>,
+                    insert_guided_shell::<$codes, $sketches>,
+                ],
                 measure: measure_shell,
                 certified: certified_shell,
             };
@@ -288,18 +298,32 @@ impl CodeEngine {
         unsafe { (self.insert)(graph, view, vector, level, claim, work) }
     }
 
-    /// [`insert::insert_guided`].
+    /// [`insert::insert_guided`], by sketches or codes.
     pub(crate) fn insert_guided(
         &self,
         graph: &Graph,
         vector: (&View<'_>, Query<'_>),
-        code: (&View<'_>, Query<'_>),
+        (sketches, guide): (bool, (&View<'_>, Query<'_>, usize)),
         level: usize,
         claim: &mut Claim<'_>,
         work: (&mut Work<f32>, &mut Work<i32>),
     ) -> Result<()> {
         // SAFETY: see above.
-        unsafe { (self.insert_guided)(graph, vector, code, level, claim, work) }
+        unsafe { (self.insert_guided[usize::from(sketches)])(graph, vector, guide, level, claim, work) }
+    }
+
+    /// The same between codes that are the vectors.
+    pub(crate) fn insert_lossless(
+        &self,
+        graph: &Graph,
+        code: (&View<'_>, Query<'_>),
+        (sketches, guide): (bool, (&View<'_>, Query<'_>, usize)),
+        level: usize,
+        claim: &mut Claim<'_>,
+        work: (&mut Work<i32>, &mut Work<i32>),
+    ) -> Result<()> {
+        // SAFETY: see above.
+        unsafe { (self.insert_lossless[usize::from(sketches)])(graph, code, guide, level, claim, work) }
     }
 
     /// [`certified::query`].

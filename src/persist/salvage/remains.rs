@@ -5,7 +5,7 @@ use std::ops::Range;
 use std::path::Path;
 
 use crate::error::{corrupt, Result};
-use crate::persist::directory::{look_at_all, read_sums_head, SumsFile};
+use crate::persist::directory::look_at_all;
 use crate::persist::format::{
     Header, DIRECTORY_HEADER, HEADER, HEADER_FILE, LENGTHS_FILE, LISTS_FILE, PERSISTENCE_VERSION, RECORDS_FILE,
 };
@@ -141,7 +141,7 @@ impl Remains {
             sums: None,
             single: false,
         };
-        if let Ok(SumsFile::Read(head)) = read_sums_head(&OsStorage, path) {
+        if let Ok(sums::SumsFile::Read(head)) = sums::read_head(&OsStorage, path) {
             remains.use_sums(path, &head, found, part(SUMS_FILE));
         }
         Ok(remains)
