@@ -206,7 +206,8 @@ impl Quantiser {
     /// cancel each other in the direction of the vector, so that less than the square of `x` is right.
     pub(crate) fn weight(&self, i: usize, x: f32) -> f64 {
         if self.inner_product {
-            f64::from((self.scale[i] * x).abs()).powf(1.5)
+            let product = f64::from((self.scale[i] * x).abs());
+            product * product.sqrt()
         } else {
             1.0
         }

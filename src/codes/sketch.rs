@@ -40,6 +40,35 @@ pub(crate) struct Sketch {
     nearest: [u8; 256],
     /// For inner products: what a step of a dimension's code is worth, and its value of code 0 in such steps.
     steps: Option<Vec<(f32, f32)>>,
+    moves: Box<[Move; 256]>,
+}
+
+/// What [`Sketch::straighten`] may do to a code.
+#[derive(Clone, Copy)]
+struct Move {
+    /// How far its level is from it.
+    error: f32,
+    /// How much farther up the level on its other side is.
+    change: f32,
+    other: u8,
+    /// In which round: sooner if both are almost as near to it.
+    round: u8,
+}
+
+impl Move {
+    const NONE: u8 = u8::MAX;
+
+    fn of(code: u8, levels: &[u8; 16], level: u8) -> Self {
+        let off = |level: u8| f32::from(levels[usize::from(level)]) - f32::from(code);
+        let error = off(level);
+        let other = if error > 0.0 { level.wrapping_sub(1) } else { level + 1 };
+        if other > 15 {
+            return Self { error, change: 0.0, other: level, round: Self::NONE };
+        }
+        let share = error.abs() / off(other).abs();
+        let round = [0.7, 0.4, 0.1, 0.0].iter().position(|least| (*least..1.0).contains(&share));
+        Self { error, change: off(other) - error, other, round: round.map_or(Self::NONE, |round| round as u8) }
+    }
 }
 
 /// Where a row has a value: the byte, and the bits in it from the lowest on.
@@ -82,7 +111,8 @@ impl Sketch {
         let means = least_squares(&weights);
         let nearest: [u8; 256] = std::array::from_fn(|code| nearest(&means, code as f64) as u8);
         let levels = means.map(|mean| if steps.is_some() { mean.round() as u8 } else { halved(mean) });
-        let this = Self { stride: stride(dim), levels, nearest, steps };
+        let moves = std::array::from_fn(|code| Move::of(code as u8, &levels, nearest[code]));
+        let this = Self { stride: stride(dim), levels, nearest, steps, moves: Box::new(moves) };
         (this.share_found(quantiser, sample) >= LEAST_FOUND).then_some(this)
     }
 
@@ -185,27 +215,21 @@ impl Sketch {
     /// are at right angles to the vector. A near query is about the vector: what its product with the errors is then
     /// comes from where the two differ.
     fn straighten(&self, code: &[u8], steps: &[(f32, f32)], mut put: impl FnMut(usize, u8)) {
-        let off = |code: u8, level: u8| f32::from(self.levels[usize::from(level)]) - f32::from(code);
-        let weight = |code: u8, (step, zero): &(f32, f32)| step * step * (zero + f32::from(code));
+        let values =
+            || code.iter().zip(steps).map(|(code, (step, zero))| (*code, step * step * (zero + f32::from(*code))));
         let (mut product, mut square) = (0.0f32, 0.0f32);
-        for (code, steps) in code.iter().zip(steps) {
-            product += weight(*code, steps) * off(*code, self.nearest[usize::from(*code)]);
-            square += weight(*code, steps) * (steps.1 + f32::from(*code));
+        for ((code, weight), (_, zero)) in values().zip(steps) {
+            product += weight * self.moves[usize::from(code)].error;
+            square += weight * (zero + f32::from(code));
         }
-        for (least, most) in [(0.7, 1.0), (0.4, 0.7), (0.1, 0.4), (0.0, 0.1)] {
+        for round in 0..4 {
             if product.abs() < STRAIGHT * square {
                 break;
             }
-            for (i, (code, steps)) in code.iter().zip(steps).enumerate() {
-                let level = self.nearest[usize::from(*code)];
-                let error = off(*code, level);
-                let other = if error > 0.0 { level.wrapping_sub(1) } else { level + 1 };
-                if other > 15 {
-                    continue;
-                }
-                let moved = product + weight(*code, steps) * (off(*code, other) - error);
-                let share = error.abs() / off(*code, other).abs();
-                if moved.abs() < product.abs() && share >= least && share < most {
+            for (i, (code, weight)) in values().enumerate() {
+                let Move { change, other, round: own, .. } = self.moves[usize::from(code)];
+                let moved = product + weight * change;
+                if own == round && moved.abs() < product.abs() {
                     product = moved;
                     put(i, other);
                 }
