@@ -101,9 +101,9 @@
 #define HNX_ADD_UPDATE_ONLY 4
 
 /*
- hnx_add_options.flags: codes find the candidates for the links of a new record, f32 chooses among them. Faster where codes
- are not the vectors themselves; recall at a given ef is that of an exact build, but the graph is not hnswlib's to the
- link. Without codes (HNX_EXACTNESS_GUIDED) without effect.
+ hnx_add_options.flags: codes find the candidates for the links of a new record; f32, or codes that are the vectors, choose
+ among them. Faster; recall at a given ef is that of an exact build, but the graph is not hnswlib's to the link. Without
+ codes (HNX_EXACTNESS_GUIDED) without effect.
  */
 #define HNX_ADD_GUIDED 8
 

@@ -36,9 +36,9 @@ pub const HNX_ADD_INSERT_ONLY: u32 = 2;
 /// hnx_add_options.flags: a label that does not exist is HNX_ERR_NOT_FOUND instead of an insertion; one that is
 /// deleted exists.
 pub const HNX_ADD_UPDATE_ONLY: u32 = 4;
-/// hnx_add_options.flags: codes find the candidates for the links of a new record, f32 chooses among them. Faster where codes
-/// are not the vectors themselves; recall at a given ef is that of an exact build, but the graph is not hnswlib's to the
-/// link. Without codes (HNX_EXACTNESS_GUIDED) without effect.
+/// hnx_add_options.flags: codes find the candidates for the links of a new record; f32, or codes that are the vectors, choose
+/// among them. Faster; recall at a given ef is that of an exact build, but the graph is not hnswlib's to the link. Without
+/// codes (HNX_EXACTNESS_GUIDED) without effect.
 pub const HNX_ADD_GUIDED: u32 = 8;
 
 /// The fastest mode that keeps recall at a given ef at hnswlib's: HNX_EXACTNESS_GUIDED on an index of 1,000 records or

@@ -163,7 +163,7 @@ fn guided_adds_link_as_well() {
         let nearest = ask(&exact, &queries, 10, 2000, Exactness::F32);
         let [of_exact, of_guided] =
             [&exact, &guided].map(|index| shared(&ask(index, &queries, 10, 40, Exactness::F32), &nearest, 10));
-        assert!(of_guided > of_exact - 0.01, "{metric:?}: recall {of_guided}, exact {of_exact}");
+        assert!(of_guided > of_exact - 0.015, "{metric:?}: recall {of_guided}, exact {of_exact}");
     }
 }
 
@@ -254,5 +254,56 @@ fn guided_queries_never_mix_two_vectors() {
             }
             done.store(true, std::sync::atomic::Ordering::Relaxed);
         });
+    }
+}
+
+/// A graph that codes, sketches or codes that are the vectors have guided is as good as one by f32, with deletions, too.
+#[test]
+fn guided_adds_make_as_good_a_graph() {
+    let mut rng = SmallRng::seed_from_u64(31);
+    for (metric, dim, integers) in [
+        (Metric::Cosine, 40, false),
+        (Metric::L2, 140, false),
+        (Metric::Ip, 140, false),
+        (Metric::L2, 40, true),
+        (Metric::L2, 70, true),
+    ] {
+        let (mut vectors, mut queries) = (random(&mut rng, 4000, dim), random(&mut rng, 600, dim));
+        if integers {
+            for x in vectors.iter_mut().chain(&mut queries) {
+                *x = (*x * 60.0 + 100.0).round().clamp(0.0, 255.0);
+            }
+        }
+        let labels: Vec<u64> = (0..4000).collect();
+        let [exact, guided] = [false, true].map(|guided| {
+            let index = Index::new(&Params { metric, m: 8, ef_construction: 60, ..Params::new(dim) }).unwrap();
+            let mode = AddMode { guided, ..AddMode::default() };
+            // Without codes, with codes, with some records deleted.
+            for range in [0..1500, 1500..3000, 3000..4000] {
+                index
+                    .add(
+                        &vectors[range.start * dim..range.end * dim],
+                        &labels[range.clone()],
+                        mode,
+                        1,
+                        false,
+                        &mut |_, _| {},
+                    )
+                    .unwrap();
+                if range.start == 1500 {
+                    (0..300).for_each(|label| index.mark_deleted(label).unwrap());
+                }
+            }
+            index
+        });
+        let nearest = ask(&exact, &queries, 10, 4000, Exactness::F32);
+        let [of_exact, of_guided] =
+            [&exact, &guided].map(|index| shared(&ask(index, &queries, 10, 40, Exactness::F32), &nearest, 10));
+        assert!(of_guided > of_exact - 0.015, "{metric:?}, {dim}: recall {of_guided}, exact {of_exact}");
+        let links =
+            |index: &Index| -> usize { index.store().slots().map(|slot| index.store().links0(slot).len()).sum() };
+        let share = links(&guided) as f64 / links(&exact) as f64;
+        assert!((0.97..1.03).contains(&share), "{metric:?}, {dim}: {share} of the links");
+        assert!(ask(&guided, &queries, 10, 60, Exactness::Default).iter().all(|(label, _)| *label >= 300));
     }
 }
