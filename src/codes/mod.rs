@@ -37,7 +37,7 @@ pub(crate) const GROWTH: usize = 2;
 /// Codes of a row are padded with zeros to a multiple of this.
 pub(crate) const PADDING: usize = 32;
 /// Of how many records one may be an exception before the ranges are trained anew.
-const EXCEPTIONAL: usize = 16;
+const EXCEPTIONAL: usize = 32;
 
 /// How many of `count` records, the first ones, are trained on: as many as when an index that grew was trained last, so that
 /// one that is opened has the codes, and gives the answers, that it had when it was closed.
@@ -74,9 +74,9 @@ impl Codes {
     ) -> Result<Self> {
         let stride = quantiser.stride();
         let rows = Arena::reserve_up_to(most * stride, least * stride)?;
-        // Without addresses for sketches, walks are on codes.
+        // Without addresses for all sketches to come, walks are on codes.
         let sketch = sketch.and_then(|sketch| {
-            let rows = Arena::reserve_up_to(most * sketch.stride(), least * sketch.stride()).ok()?;
+            let rows = Arena::reserve_up_to(most * sketch.stride(), most * sketch.stride()).ok()?;
             Some((sketch, rows))
         });
         let bits = |records: usize| records.div_ceil(64) * 8;
@@ -126,6 +126,7 @@ impl Codes {
     /// Makes a query ready.
     pub(crate) fn prepare(&self, query: &[f32], out: &mut CodedQuery) {
         self.quantiser.prepare(query, out);
+        out.is_beyond &= self.exceptional() > 0;
         if let Some((sketch, _)) = &self.sketch {
             sketch.prepare(query.len(), out);
         }
@@ -198,18 +199,18 @@ impl Codes {
         self.exceptional.load(Ordering::Acquire)
     }
 
-    /// All records have their codes: so many exceptions are the rule.
+    /// All records were trained on: so many exceptions are the rule.
     pub(crate) fn settle(&self) {
         self.expected.store(self.exceptional(), Ordering::Relaxed);
     }
 
     /// Whether `count` records deserve a new generation.
     pub(crate) fn is_stale(&self, count: usize) -> bool {
-        trained_on(count) > self.trained || self.misses(count, self.expected.load(Ordering::Relaxed))
+        trained_on(count) > self.trained || self.misses(count)
     }
 
-    /// Whether many of `count` records lie beyond the trained range, more than twice the `expected`.
-    pub(crate) fn misses(&self, count: usize, expected: usize) -> bool {
-        self.exceptional() > 2 * expected + count / EXCEPTIONAL
+    /// Whether many of `count` records lie beyond the trained range, more than twice those expected.
+    pub(crate) fn misses(&self, count: usize) -> bool {
+        self.exceptional() > 2 * self.expected.load(Ordering::Relaxed) + count / EXCEPTIONAL
     }
 }

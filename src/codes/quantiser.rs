@@ -59,6 +59,8 @@ pub(crate) struct CodedQuery {
     noise_slope: f32,
     /// The code is the query.
     pub(crate) lossless: bool,
+    /// The query lies beyond the trained range, and so do records: all these may have one code.
+    pub(crate) is_beyond: bool,
 }
 
 /// What a distance of codes proves about the distance in f32, for one query. Made by [`Quantiser::rejection`].
@@ -85,6 +87,7 @@ impl CodedQuery {
             noise: 0.0,
             noise_slope: 0.0,
             lossless: false,
+            is_beyond: false,
         }
     }
 
@@ -96,7 +99,11 @@ impl CodedQuery {
 
     /// Whether distances can be told from codes: not where floats overflow.
     pub(crate) fn is_usable(&self) -> bool {
-        self.base.is_finite() && self.scale.is_finite() && self.noise.is_finite() && self.noise_slope.is_finite()
+        !self.is_beyond
+            && self.base.is_finite()
+            && self.scale.is_finite()
+            && self.noise.is_finite()
+            && self.noise_slope.is_finite()
     }
 
     /// Four standard deviations of the error of a distance.
@@ -302,6 +309,9 @@ impl Quantiser {
         let scale = self.scale.first().map_or(1.0, |s| *s);
         (out.base, out.scale, out.lossless) = (0.0, scale * scale, self.lossless && error == 0.0);
         (out.noise, out.noise_slope) = (0.0, scale * scale);
+        // A code of integers is as far as half a step in each dimension from what lies between.
+        let near = if self.lossless { 0.51 * (self.low.len() as f32).sqrt() } else { self.limit.error };
+        out.is_beyond = error > near;
         if !self.lossless {
             // The square of a code's error is a twelfth of its step's on average; so is the query's. A difference is off
             // by their sum: squares grow by a sixth, with a variance of (1 / 15 - 1 / 36) of the fourth power.
@@ -369,7 +379,7 @@ impl Quantiser {
         }
         out.base = 1.0 - (base - middle * step * sum as f32);
         out.scale = step;
-        out.lossless = false;
+        (out.lossless, out.is_beyond) = (false, false);
         (out.noise, out.noise_slope) = ((noise + step * step * self.spread) / 12.0, 0.0);
     }
 }

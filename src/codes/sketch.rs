@@ -20,17 +20,20 @@ const SHORT: usize = 64;
 /// queries a second rise by 1.2 to 1.35 (SIFT, 128 values, 200,000 records). For others of this size they bring nothing,
 /// 0.75 to 1.0 (GloVe, 100 values, 60,000 records), for longer ones 1.3 (MiniLM, 384 values).
 const MIDDLE: usize = 128;
-/// A trial on the sample: how many of its vectors look for how many nearest among how many others by their sketches, and
-/// the share that has to be among half as many more.
-const TRIALS: usize = 24;
+/// A trial on the graph: how many of its records look by their sketches for how many nearest among so many around them,
+/// and the share that has to be among half as many more.
+pub(crate) const TRIALS: usize = 24;
+pub(crate) const AROUND: usize = 256;
 const NEAREST: usize = 10;
-const OTHERS: usize = 1024;
-const LEAST_FOUND: f64 = 0.9;
+const LEAST_FOUND: f64 = 0.85;
 /// The share that the square of the mean may have of the mean square, for inner products.
 const MOST_MEAN: f64 = 0.25;
 const ROUNDS: usize = 50;
 /// Errors are at right angles to a vector if their product is below this share of its square.
 const STRAIGHT: f32 = 5e-4;
+
+/// A vector of each trial and those around it, one after the other.
+type Around<'a> = &'a mut dyn FnMut(usize) -> Vec<f32>;
 
 /// How codes become sketches.
 pub(crate) struct Sketch {
@@ -66,7 +69,7 @@ impl Move {
             return Self { error, change: 0.0, other: level, round: Self::NONE };
         }
         let share = error.abs() / off(other).abs();
-        let round = [0.7, 0.4, 0.1, 0.0].iter().position(|least| (*least..1.0).contains(&share));
+        let round = [0.7, 0.4, 0.1, 0.0].iter().position(|least| share >= *least);
         Self { error, change: off(other) - error, other, round: round.map_or(Self::NONE, |round| round as u8) }
     }
 }
@@ -81,14 +84,19 @@ pub(crate) fn stride(dim: usize) -> usize {
     dim.div_ceil(VALUES) * BLOCK
 }
 
+/// Bytes of a query of rows of `stride` bytes.
+pub(crate) fn query_bytes(stride: usize) -> usize {
+    LEVELS + 2 * stride
+}
+
 /// Room for a query.
 pub(crate) fn query(dim: usize) -> Data {
-    Data::new(LEVELS + dim.next_multiple_of(VALUES))
+    Data::new(query_bytes(stride(dim)))
 }
 
 impl Sketch {
     /// Learns from a sample of vectors, one after the other. None: sketches would mislead or save nothing.
-    pub(crate) fn train(quantiser: &Quantiser, sample: &[f32]) -> Option<Self> {
+    pub(crate) fn train(quantiser: &Quantiser, sample: &[f32], around: Around<'_>) -> Option<Self> {
         let short = if quantiser.is_lossless() { SHORT } else { MIDDLE };
         if quantiser.stride() <= short || sample.is_empty() {
             return None;
@@ -113,34 +121,30 @@ impl Sketch {
         let levels = means.map(|mean| if steps.is_some() { mean.round() as u8 } else { halved(mean) });
         let moves = std::array::from_fn(|code| Move::of(code as u8, &levels, nearest[code]));
         let this = Self { stride: stride(dim), levels, nearest, steps, moves: Box::new(moves) };
-        (this.share_found(quantiser, sample) >= LEAST_FOUND).then_some(this)
+        (this.share_found(quantiser, around) >= LEAST_FOUND).then_some(this)
     }
 
-    /// Of the vectors nearest to some of a sample, the share that is near by sketches, too.
-    fn share_found(&self, quantiser: &Quantiser, sample: &[f32]) -> f64 {
+    /// Of the vectors nearest to some, the share that is near by sketches, too.
+    fn share_found(&self, quantiser: &Quantiser, around: Around<'_>) -> f64 {
         let dim = quantiser.dim();
-        let count = sample.len() / dim;
-        let others = count.min(OTHERS);
-        let vector = |other: usize| &sample[other * count / others * dim..][..dim];
         let (mut code, mut row) = (vec![0; quantiser.stride()], vec![0; self.stride]);
-        let mut values = vec![0i16; others * dim];
-        for (other, values) in values.chunks_exact_mut(dim).enumerate() {
-            // SAFETY: a vector of `dim` floats.
-            unsafe { quantiser.encode(vector(other).as_ptr().cast(), &mut code) };
-            self.write(&code[..dim], &mut row);
-            values.iter_mut().enumerate().for_each(|(i, value)| *value = self.value(&row, i).into());
-        }
         let mut coded = CodedQuery::new(dim);
-        let (mut found, mut all) = (0, 0);
+        let (mut values, mut found, mut all) = (vec![0i16; dim], 0, 0);
         for trial in 0..TRIALS {
-            let own = trial * others / TRIALS;
-            quantiser.prepare(vector(own), &mut coded);
+            let vectors = around(trial);
+            let mut vectors = vectors.chunks_exact(dim);
+            let Some(own) = vectors.next() else { continue };
+            quantiser.prepare(own, &mut coded);
             self.prepare(dim, &mut coded);
             let query: Vec<i16> = coded.sketch.bytes()[LEVELS..][..dim].iter().map(|x| i16::from(*x as i8)).collect();
-            let (mut exact, mut sketched) = (Vec::with_capacity(others), Vec::with_capacity(others));
-            for (other, values) in values.chunks_exact(dim).enumerate().filter(|(other, _)| *other != own) {
-                exact.push((self.exact(vector(own), vector(other)), other));
-                sketched.push((self.sketched(&query, values), other));
+            let (mut exact, mut sketched) = (Vec::with_capacity(AROUND), Vec::with_capacity(AROUND));
+            for (other, vector) in vectors.enumerate() {
+                // SAFETY: a vector of `dim` floats.
+                unsafe { quantiser.encode(vector.as_ptr().cast(), &mut code) };
+                self.write(&code[..dim], &mut row);
+                values.iter_mut().enumerate().for_each(|(i, value)| *value = self.value(&row, i).into());
+                exact.push((self.exact(own, vector), other));
+                sketched.push((self.sketched(&query, &values), other));
             }
             exact.sort_unstable_by(|a, b| a.0.total_cmp(&b.0));
             sketched.sort_unstable();

@@ -298,6 +298,17 @@ fn values_that_codes_cannot_tell_apart_get_none() {
     assert!(train(&[], 16, true).is_none());
 }
 
+/// A vector for each trial and those nearest to it.
+fn around(vectors: &[f32], dim: usize) -> impl FnMut(usize) -> Vec<f32> + use<'_> {
+    move |trial| {
+        let mut rows: Vec<&[f32]> = vectors.chunks_exact(dim).collect();
+        let own = rows[trial * rows.len() / sketch::TRIALS];
+        let distance = |row: &&[f32]| row.iter().zip(own).map(|(a, b)| (a - b) * (a - b)).sum::<f32>();
+        rows.sort_by(|a, b| distance(a).total_cmp(&distance(b)));
+        rows[..=sketch::AROUND].concat()
+    }
+}
+
 /// What a distance of sketches is, computed from what they stand for.
 #[test]
 fn sketches_stand_for_their_vectors() {
@@ -305,7 +316,7 @@ fn sketches_stand_for_their_vectors() {
     for (dim, inner_product) in [(140, false), (140, true), (129, true), (384, false)] {
         let vectors = gaussian(&mut rng, 600 * dim);
         let quantiser = train(&vectors, dim, inner_product).unwrap();
-        let sketch = Sketch::train(&quantiser, &vectors).unwrap();
+        let sketch = Sketch::train(&quantiser, &vectors, &mut around(&vectors, dim)).unwrap();
         let (mut code, mut row) = (vec![0; quantiser.stride()], vec![0xFF; sketch.stride()]);
         let mut coded = CodedQuery::new(dim);
         let (mut lost, mut all, mut straight) = (0.0, 0.0, 0);
@@ -354,7 +365,7 @@ fn sketches_stand_for_their_vectors() {
 fn sketches_that_would_mislead_are_not_made() {
     let mut rng = SmallRng::seed_from_u64(19);
     let made = |vectors: &[f32], dim: usize, inner_product: bool| {
-        Sketch::train(&train(vectors, dim, inner_product).unwrap(), vectors).is_some()
+        Sketch::train(&train(vectors, dim, inner_product).unwrap(), vectors, &mut around(vectors, dim)).is_some()
     };
     let vectors = gaussian(&mut rng, 1200 * 140);
     assert!(made(&vectors, 140, false) && made(&vectors, 140, true));
@@ -362,6 +373,17 @@ fn sketches_that_would_mislead_are_not_made() {
     assert!(!made(&skewed, 140, false));
     let aside: Vec<f32> = vectors.iter().map(|x| x + 1.0).collect();
     assert!(made(&aside, 140, false) && !made(&aside, 140, true));
+
+    // Groups whose vectors differ by less than a level: near is told from far, but not who is nearest.
+    for inner_product in [false, true] {
+        let centres = gaussian(&mut rng, 4 * 140);
+        let mut groups = gaussian(&mut rng, 1200 * 140);
+        for (row, vector) in groups.chunks_exact_mut(140).enumerate() {
+            let centre = &centres[row % 4 * 140..][..140];
+            vector.iter_mut().zip(centre).for_each(|(x, c)| *x = c + 0.02 * *x);
+        }
+        assert!(!made(&groups, 140, inner_product));
+    }
 
     let middle = gaussian(&mut rng, 1200 * 100);
     assert!(!made(&middle, 100, false) && !made(&middle, 100, true));

@@ -90,13 +90,14 @@ impl<K: Kernel, C: Kernel<Distance = i32>> Candidates<K> for Guided<'_, '_, C> {
         work: &mut Work<K::Distance>,
     ) -> Result<()> {
         let ef = work.ef_construction;
-        if level > 0 {
+        let Self((guide, code, wide), walk, _) = self;
+        // A start that is younger than the session is none for the walk.
+        if level > 0 || guide.slot(start.id()).is_none() {
             return search_layer::<K>(view, query, start, level, ef, None, work);
         }
-        let Self((guide, code, wide), walk, _) = self;
         walk.reserve(guide, start)?;
         let start = Near { distance: guide.distance::<C>(*code, start), slot: start };
-        guided::ground::<C>(guide, *code, start, *wide, None, walk)?;
+        guided::ground::<C>(guide, *code, start, (*wide).min(guide.count()), None, walk)?;
         let Work { hop, found, .. } = work;
         hop.reserve(walk.near.len());
         hop.slots.iter_mut().zip(&walk.near).for_each(|(slot, near)| *slot = near.slot);

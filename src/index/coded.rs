@@ -34,7 +34,7 @@ impl Index {
     pub(crate) fn renew_codes(&self, threads: usize) {
         let due = || {
             let count = self.count();
-            count >= self.next_codes.load(Ordering::Relaxed) || self.store().codes().is_some_and(|c| c.is_stale(count))
+            count >= self.next_codes.load(Ordering::Relaxed) && self.store().codes().is_none_or(|c| c.is_stale(count))
         };
         // Only a writer, or whoever excludes writers, may look at the codes.
         let look = self.core.change();
@@ -49,16 +49,17 @@ impl Index {
         }
         let count = self.count();
         let rows = trained_on(count);
-        // Without memory for codes, or where they would mislead, searches do without.
         let train = |rows: usize| {
-            let _ =
-                self.store().renew_codes(rows, self.metric != Metric::L2, |one| self.encode_all(count, threads, one));
+            self.store().renew_codes(rows, self.metric != Metric::L2, |one| self.encode_all(count, threads, one))
         };
-        train(rows);
-        if rows < count && self.store().codes().is_some_and(|codes| codes.misses(count, 0)) {
-            train(count);
-        }
-        let next = if self.store().codes().is_some() { usize::MAX } else { rows.max(FIRST) * GROWTH };
+        let trained = train(rows).and_then(|trained| if trained { Ok(true) } else { train(count) });
+        let next = match trained {
+            Ok(_) if self.store().codes().is_some() => 0,
+            // Where codes would mislead, searches do without.
+            Ok(_) => rows.max(FIRST) * GROWTH,
+            // There is no memory for codes, or for new ones.
+            Err(_) => count + count / 8,
+        };
         self.next_codes.store(next, Ordering::Relaxed);
     }
 
@@ -193,8 +194,9 @@ impl Index {
         let Lane { coded, work: walk, .. } = lane;
         codes.prepare(vector.floats(), coded);
         let code = (&on_codes, on_codes.query(coded.code.bytes()));
+        let deletions = work.deletions;
         for work in [&mut *walk, &mut *integers] {
-            (work.deletions, work.ef_construction) = (self.has_deletions(), self.ef_construction);
+            (work.deletions, work.ef_construction) = (deletions, self.ef_construction);
         }
         let guide = match &on_sketches {
             Some(on_sketches) => {
@@ -221,11 +223,11 @@ fn widened(ef: usize, coded: &CodedQuery) -> usize {
     if coded.lossless {
         ef
     } else {
-        ef + ef / 32 + 1
+        ef.saturating_add(ef / 32 + 1)
     }
 }
 
 /// The same of a walk on sketches.
 fn sketched(ef: usize) -> usize {
-    ef + ef / 8 + 3
+    ef.saturating_add(ef / 8 + 3)
 }

@@ -136,47 +136,21 @@ fn guided_answers_are_exact_and_as_good() {
     }
 }
 
-/// Guided adds give a graph of the same quality: as many links, as near answers; also between deleted records.
-#[test]
-fn guided_adds_link_as_well() {
-    let mut rng = SmallRng::seed_from_u64(23);
-    for metric in [Metric::L2, Metric::Ip, Metric::Cosine] {
-        let (vectors, queries) = (random(&mut rng, 4000, 24), random(&mut rng, 300, 24));
-        let labels: Vec<u64> = (0..4000).collect();
-        let [exact, guided] = [false, true].map(|guided| {
-            let index = Index::new(&Params { metric, m: 8, ef_construction: 60, ..Params::new(24) }).unwrap();
-            let mode = AddMode { guided, ..AddMode::default() };
-            for at in 0..2 {
-                let (rows, labels) = (&vectors[at * 2000 * 24..], &labels[at * 2000..][..2000]);
-                index.add(&rows[..2000 * 24], labels, mode, 1, false, &mut |_, _| {}).unwrap();
-                (0..100).for_each(|label| index.mark_deleted(label + 1000 * at as u64).unwrap());
-            }
-            index
-        });
-        let links = |index: &Index| index.store().slots().map(|slot| index.store().links0(slot).len()).sum::<usize>();
-        let (a, b) = (links(&exact), links(&guided));
-        assert!(a.abs_diff(b) * 100 < a, "{metric:?}: {b} links, exact {a}");
-        assert!(
-            exact.store().slots().any(|s| !exact.store().links0(s).raw().eq(guided.store().links0(s).raw())),
-            "{metric:?}: codes had no say"
-        );
-        let nearest = ask(&exact, &queries, 10, 2000, Exactness::F32);
-        let [of_exact, of_guided] =
-            [&exact, &guided].map(|index| shared(&ask(index, &queries, 10, 40, Exactness::F32), &nearest, 10));
-        assert!(of_guided > of_exact - 0.015, "{metric:?}: recall {of_guided}, exact {of_exact}");
-    }
-}
-
 /// Where codes are the vectors, codes alone give the answers and the graph that f32 gives.
 #[test]
 fn lossless_codes_are_f32() {
+    // Without sketches and with.
+    [24, 70].into_iter().for_each(lossless_codes_of);
+}
+
+fn lossless_codes_of(dim: usize) {
     let mut rng = SmallRng::seed_from_u64(22);
-    let bytes: Vec<f32> = (0..2500 * 24).map(|_| f32::from(rng.random_range(0..=255u8) / 16 * 16)).collect();
+    let bytes: Vec<f32> = (0..2500 * dim).map(|_| f32::from(rng.random_range(0..=255u8) / 16 * 16)).collect();
     // Halves are exact as well, but no bytes: the same comparisons in f32.
     let halves: Vec<f32> = bytes.iter().map(|x| x / 32.0).collect();
     let labels: Vec<u64> = (0..2500).collect();
     let indexes = [&bytes, &halves].map(|vectors| {
-        let index = Index::new(&Params { m: 6, ef_construction: 40, ..Params::new(24) }).unwrap();
+        let index = Index::new(&Params { m: 6, ef_construction: 40, ..Params::new(dim) }).unwrap();
         add(&index, vectors, &labels).unwrap();
         index
     });
@@ -187,19 +161,23 @@ fn lossless_codes_are_f32() {
             assert_eq!(lists[0], lists[1], "{slot:?}, level {level}");
         }
     }
-    let queries: Vec<f32> = bytes.iter().take(100 * 24).map(|x| (x + 3.0).min(255.0)).collect();
+    let queries: Vec<f32> = bytes.iter().take(100 * dim).map(|x| (x + 3.0).min(255.0)).collect();
     let exact = ask(&indexes[0], &queries, 10, 30, Exactness::F32);
-    assert_eq!(ask(&indexes[0], &queries, 10, 30, Exactness::Default), exact);
+    assert_eq!(indexes[0].store().codes().unwrap().sketches().is_some(), dim == 70);
+    assert_eq!(ask(&indexes[0], &queries, 10, 30, Exactness::Certified), exact);
+    assert!(dim == 70 || ask(&indexes[0], &queries, 10, 30, Exactness::Default) == exact);
     let scaled: Vec<f32> = queries.iter().map(|x| x / 32.0).collect();
     let f32s = ask(&indexes[1], &scaled, 10, 30, Exactness::F32);
     let distances = |hits: &[(u64, f32)], scale: f32| hits.iter().map(|hit| hit.1 * scale).collect::<Vec<f32>>();
     assert_eq!(distances(&exact, 1.0), distances(&f32s, 1024.0));
     // One vector that is no bytes ends it, and its update to bytes brings it back.
-    add(&indexes[0], &[0.5; 24], &[9999]).unwrap();
-    let found = ask(&indexes[0], &[0.5; 24], 1, 30, Exactness::Default);
-    assert_eq!(found, [(9999, 0.0)]);
-    add(&indexes[0], &[200.0; 24], &[9999]).unwrap();
-    assert_eq!(ask(&indexes[0], &[199.0; 24], 1, 30, Exactness::Default), [(9999, 24.0)]);
+    let [odd, even] = [0.5, 2.0].map(|more| bytes[..dim].iter().map(|x| x + more).collect::<Vec<f32>>());
+    for vector in [odd, even] {
+        add(&indexes[0], &vector, &[9999]).unwrap();
+        for exactness in [Exactness::Default, Exactness::Certified] {
+            assert_eq!(ask(&indexes[0], &vector, 1, 30, exactness), [(9999, 0.0)]);
+        }
+    }
 }
 
 /// What is added later and lies elsewhere gets codes that tell it apart.
@@ -213,6 +191,14 @@ fn codes_follow_the_vectors() {
     let queries: Vec<f32> = random(&mut rng, 200, 16).iter().map(|x| x * 50.0 + 1000.0).collect();
     let [exact, guided] = [Exactness::F32, Exactness::Guided].map(|mode| ask(&index, &queries, 10, 100, mode));
     assert!(shared(&exact, &guided, 10) > 0.98);
+
+    // Too few to train anew: they have one code, and so has a query near them.
+    let index = Index::new(&Params { m: 8, ef_construction: 60, ..Params::new(16) }).unwrap();
+    add(&index, &random(&mut rng, 1800, 16), &(0..1800).collect::<Vec<u64>>()).unwrap();
+    add(&index, &far[..50 * 16], &(1800..1850).collect::<Vec<u64>>()).unwrap();
+    assert!(index.store().codes().unwrap().exceptional() >= 50);
+    let [exact, guided] = [Exactness::F32, Exactness::Guided].map(|mode| ask(&index, &queries, 10, 10, mode));
+    assert_eq!(exact, guided);
 }
 
 /// A record that moves back and forth is found at one of its places, with the very distance of that place, or not at
@@ -220,10 +206,12 @@ fn codes_follow_the_vectors() {
 #[test]
 fn guided_queries_never_mix_two_vectors() {
     let mut rng = SmallRng::seed_from_u64(24);
-    for metric in [Metric::L2, Metric::Ip] {
-        let index = Index::new(&Params { metric, m: 8, ef_construction: 40, ..Params::new(48) }).unwrap();
-        add(&index, &random(&mut rng, 1500, 48), &(0..1500).collect::<Vec<u64>>()).unwrap();
-        let places = [vec![2.0f32; 48], (0..48).map(|i| if i % 2 == 0 { 3.0 } else { -3.0 }).collect()];
+    // Sketches guide the walk where vectors are long.
+    for (metric, dim) in [(Metric::L2, 48), (Metric::Ip, 48), (Metric::L2, 140), (Metric::Ip, 140)] {
+        let index = Index::new(&Params { metric, m: 8, ef_construction: 40, ..Params::new(dim) }).unwrap();
+        add(&index, &random(&mut rng, 1500, dim), &(0..1500).collect::<Vec<u64>>()).unwrap();
+        assert_eq!(index.store().codes().unwrap().sketches().is_some(), dim == 140);
+        let places = [vec![2.0f32; dim], (0..dim).map(|i| if i % 2 == 0 { 3.0 } else { -3.0 }).collect()];
         add(&index, &places[0], &[7777]).unwrap();
         let allowed: Vec<Vec<f32>> = places
             .iter()
@@ -296,6 +284,7 @@ fn guided_adds_make_as_good_a_graph() {
             }
             index
         });
+        assert_eq!(guided.store().codes().unwrap().sketches().is_some(), dim > 64, "{metric:?}, {dim}");
         let nearest = ask(&exact, &queries, 10, 4000, Exactness::F32);
         let [of_exact, of_guided] =
             [&exact, &guided].map(|index| shared(&ask(index, &queries, 10, 40, Exactness::F32), &nearest, 10));
@@ -303,7 +292,9 @@ fn guided_adds_make_as_good_a_graph() {
         let links =
             |index: &Index| -> usize { index.store().slots().map(|slot| index.store().links0(slot).len()).sum() };
         let share = links(&guided) as f64 / links(&exact) as f64;
-        assert!((0.97..1.03).contains(&share), "{metric:?}, {dim}: {share} of the links");
+        assert!((0.98..1.02).contains(&share), "{metric:?}, {dim}: {share} of the links");
+        let differ = exact.store().slots().any(|s| !exact.store().links0(s).raw().eq(guided.store().links0(s).raw()));
+        assert!(differ || integers && dim == 40, "{metric:?}, {dim}: codes had no say");
         assert!(ask(&guided, &queries, 10, 60, Exactness::Default).iter().all(|(label, _)| *label >= 300));
     }
 }

@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 
 use super::{Slot, Store};
 use crate::codes::quantiser::{Quantiser, SAMPLE};
-use crate::codes::sketch::Sketch;
+use crate::codes::sketch::{Sketch, AROUND, TRIALS};
 use crate::codes::Codes;
 use crate::error::Result;
 
@@ -24,13 +24,14 @@ impl Store {
     }
 
     /// Trains codes on the first `rows` records and encodes all there are, `encode` doing the pieces of work it is given
-    /// in any order. Vectors that no codes fit leave the store without. No writer may run; sessions may.
+    /// in any order. Vectors that no codes fit leave the store without; false: many of the others lie beyond the range of
+    /// those `rows`, and nothing was changed. No writer may run; sessions may.
     pub(crate) fn renew_codes(
         &self,
         rows: usize,
         inner_product: bool,
         encode: impl FnOnce(&(dyn Fn(Slot) + Sync)),
-    ) -> Result<()> {
+    ) -> Result<bool> {
         let sample = self.sample(rows);
         let codes = match Quantiser::train(&self.ends(rows), &sample, inner_product) {
             None => {
@@ -40,11 +41,16 @@ impl Store {
             Some(quantiser) => {
                 let room = self.room.load(Ordering::Relaxed);
                 let most = (self.records.capacity() - self.layout.base) / self.layout.stride;
-                let sketch = Sketch::train(&quantiser, &sample);
+                let sketch = Sketch::train(&quantiser, &sample, &mut |trial| self.neighbourhood(trial, rows));
                 let codes = Codes::new(quantiser, sketch, rows, most.min(crate::params::MAX_RECORDS).max(room), room)?;
                 codes.make_room(room)?;
                 encode(&|slot| codes.write(slot.index(), self.vector_ptr(slot)));
-                codes.settle();
+                if rows < self.count() && codes.misses(self.count()) {
+                    return Ok(false);
+                }
+                if rows == self.count() {
+                    codes.settle();
+                }
                 self.code_bytes.store(codes.memory(), Ordering::Relaxed);
                 Box::into_raw(Box::new(codes))
             }
@@ -55,7 +61,26 @@ impl Store {
             // SAFETY: from Box::into_raw above; sessions that found it are closed, new ones find its successor.
             drop(unsafe { Box::from_raw(old) });
         }
-        Ok(())
+        Ok(true)
+    }
+
+    /// A record's vector and those around it, one after the other, for one trial of many.
+    fn neighbourhood(&self, trial: usize, rows: usize) -> Vec<f32> {
+        let own = Slot((trial * rows / TRIALS) as u32);
+        let mut slots = vec![own];
+        for at in 0..AROUND {
+            let Some(slot) = slots.get(at).copied() else { break };
+            let seen = slots.len();
+            for id in self.links0(slot).raw().filter(|id| (*id as usize) < self.count()) {
+                if seen <= AROUND && !slots.contains(&Slot(id)) {
+                    slots.push(Slot(id));
+                }
+            }
+        }
+        let dim = self.layout.dim();
+        let mut vectors = vec![0.0; slots.len() * dim];
+        vectors.chunks_exact_mut(dim).zip(&slots).for_each(|(vector, slot)| self.copy_floats(*slot, vector));
+        vectors
     }
 
     /// The least and the greatest value of each dimension in the first `rows` records.

@@ -5,7 +5,7 @@ use std::marker::PhantomData;
 
 use super::rewrite::{Before, SessionCell};
 use super::{Slot, Store};
-use crate::codes::Codes;
+use crate::codes::{sketch, Codes};
 use crate::distance::kernel::{Kernel, Ruler};
 
 /// An open session on a store.
@@ -23,6 +23,8 @@ pub(crate) struct View<'a> {
     rows: *const u8,
     stride: usize,
     row_bytes: usize,
+    /// Bytes that kernels read of a query.
+    query_bytes: usize,
     moved_row: *const u8,
 }
 
@@ -49,6 +51,7 @@ impl<'a> View<'a> {
             rows: store.vector_ptr(Slot::FIRST),
             stride: store.layout.stride,
             row_bytes: store.layout.vector_bytes,
+            query_bytes: store.layout.vector_bytes,
             moved_row: before.map_or(std::ptr::null(), |b| b.vector.bytes().as_ptr()),
         }
     }
@@ -72,18 +75,18 @@ impl<'a> View<'a> {
     /// The same session with the codes in the place of the vectors.
     #[inline]
     pub(crate) fn on_codes(&self, codes: &'a Codes) -> View<'_> {
-        self.on(codes.rows(), codes.stride(), 0)
+        self.on(codes.rows(), codes.stride(), 0, codes.stride())
     }
 
     /// The same with sketches, if there are some.
     #[inline]
     pub(crate) fn on_sketches(&self, codes: &'a Codes) -> Option<View<'_>> {
-        codes.sketches().map(|(rows, stride)| self.on(rows, stride, codes.stride()))
+        codes.sketches().map(|(rows, stride)| self.on(rows, stride, codes.stride(), sketch::query_bytes(stride)))
     }
 
     /// The same session with rows of `stride` bytes, which for a record as it was are `at` bytes into its code.
     #[inline]
-    fn on(&self, rows: *const u8, stride: usize, at: usize) -> View<'_> {
+    fn on(&self, rows: *const u8, stride: usize, at: usize, query_bytes: usize) -> View<'_> {
         View {
             store: self.store,
             cell: None,
@@ -95,6 +98,7 @@ impl<'a> View<'a> {
             rows,
             stride,
             row_bytes: stride,
+            query_bytes,
             moved_row: self.before.map_or(std::ptr::null(), |b| b.code.bytes()[at..].as_ptr()),
         }
     }
@@ -129,7 +133,7 @@ impl<'a> View<'a> {
 
     /// A vector of ours to measure from.
     pub(crate) fn query<'q>(&self, vector: &'q [u8]) -> Query<'q> {
-        assert!(vector.len() >= self.row_bytes);
+        assert!(vector.len() >= self.query_bytes);
         Query(vector.as_ptr(), PhantomData)
     }
 

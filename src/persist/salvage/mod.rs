@@ -135,6 +135,7 @@ fn build(
         }
         Ok(Restored { label, length })
     })?;
+    index.renew_codes(threads);
     // At the end: a deleted record is no neighbour to those that come after it.
     for entry in entries.iter().filter(|entry| entry.deleted) {
         index.mark_deleted(entry.label)?;
