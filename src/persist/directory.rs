@@ -328,7 +328,8 @@ impl Directory {
             }
             let mut sums = record_sums(store, slot, &record, &self.layout);
             let mut old = [0; SUMS_SIZE];
-            if u64::from(id) < old_count {
+            // What another program appended was never added.
+            if !new && u64::from(id) < old_count {
                 old_sums.read_at(&mut old, sums::offset(id))?;
                 total = total.wrapping_sub(sums::weight(id, &old));
             }
@@ -368,7 +369,8 @@ impl Directory {
         for (number, file) in files.data.iter_mut().enumerate() {
             let Some(file) = file else { continue };
             head.before[number] = file.len()?;
-            head.after[number] = head.before[number].max(changes.end(number));
+            let least = if number == SUMS { sums::len(0) } else { 0 };
+            head.after[number] = head.before[number].max(changes.end(number)).max(least);
             // A full disk is best met before anything has begun.
             if head.after[number] > head.before[number] {
                 file.reserve(head.after[number])?;

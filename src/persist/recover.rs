@@ -11,7 +11,7 @@
 use std::path::{Path, PathBuf};
 
 use super::format::{HEADER_FILE, PERSISTENCE_VERSION};
-use super::journal::{header_of, retire, HeaderBytes, Journal, Kind, Range, DATA_FILES, JOURNAL_FILE, SUMS};
+use super::journal::{header_of, retire, Head, HeaderBytes, Journal, Kind, Range, DATA_FILES, JOURNAL_FILE, SUMS};
 use super::storage::{self, Access, Storage, StorageFile};
 use crate::error::{corrupt, Result};
 
@@ -192,17 +192,23 @@ pub(super) fn overlay(storage: &dyn Storage, directory: &Path, header: &HeaderBy
     }
 }
 
-/// As [`overlay`], where header.bin may be missing or damaged: then a whole journal counts, which is never older than the
-/// files.
+/// As [`overlay`], where header.bin may be missing or damaged: then a whole journal counts unless a file is longer than it
+/// would make it, which another program has written since.
 pub(super) fn interrupted(storage: &dyn Storage, directory: &Path, header: Option<&HeaderBytes>) -> Option<Overlay> {
     let journal = journal_of(storage, directory).ok()??;
     let begun = match header.map(|header| judge(header, Some(&journal))) {
         Some(Ok(verdict)) => verdict == Verdict::Begun,
-        Some(Err(_)) => true,
-        None => journal.head.kind != Kind::Creation,
+        Some(Err(_)) | None => journal.head.kind != Kind::Creation && !outgrown(storage, directory, &journal.head),
     };
     let overlay = if begun { lay_over(storage, directory, &journal).ok() } else { None };
     overlay.filter(|overlay| header_of(&overlay.header).is_ok())
+}
+
+/// Whether a file is longer than a journal would make it.
+fn outgrown(storage: &dyn Storage, directory: &Path, head: &Head) -> bool {
+    let len = |name: &str| storage.stamp(&directory.join(name)).ok().flatten().map_or(0, |stamp| stamp.len);
+    let files = DATA_FILES.into_iter().zip(head.before.into_iter().zip(head.after));
+    files.filter(|(name, _)| *name != DATA_FILES[SUMS]).any(|(name, (before, after))| len(name) > before.max(after))
 }
 
 fn journal_of(storage: &dyn Storage, directory: &Path) -> Result<Option<Journal>> {

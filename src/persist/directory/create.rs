@@ -113,12 +113,15 @@ impl Directory {
         let made = self.make_new(core);
         if made.is_err() {
             if storage.remove(&header_path).and_then(|()| storage.sync_dir(&self.path)).is_err() {
-                return made; // whoever opens it finds a whole index, and the journal that makes it last
+                return made; // whoever opens it finds a whole index or none, and the journal that says which
             }
             for name in FILES.into_iter().chain([SUMS_FILE]) {
                 let _ = storage.remove(&self.path.join(name));
             }
             let _ = storage.remove(&new_name(&self.path, HEADER_FILE));
+            if storage.sync_dir(&self.path).is_err() {
+                return made; // by the journal the rest is known for what it is
+            }
             if let Some(Ok(journal)) = self.held.as_mut().map(|held| held.journal().0) {
                 let _ = retire(journal);
             }

@@ -147,21 +147,23 @@ impl Remains {
         Ok(remains)
     }
 
-    /// Takes the header from the checksums' head where header.bin is none or has a flipped bit, and the checksums where no
-    /// other program has written the directory since.
+    /// Takes the header from the checksums' head where header.bin is none or has a flipped bit, and the checksums, both
+    /// where no other program has written the directory since, as far as times and lengths tell.
     fn use_sums(&mut self, path: &Path, head: &SumsHead, found: Option<HeaderBytes>, part: Option<Part>) {
         let Ok(stamps) = look_at_all(&OsStorage, path) else { return };
         let found = found.filter(|found| header_of(found).is_ok() && !is_flip(found, &head.header, &stamps));
-        if found.is_none() {
+        let trust = trust(head, &found.unwrap_or(head.header), &stamps);
+        let Ok(header) = header_of(&head.header) else { return };
+        if matches!(trust, Trust::None | Trust::Doubtful) {
+            return;
+        }
+        // Without header.bin nothing but their length tells that more records have come.
+        let most = head.lens.map_or((header.count * header.layout.stride) as u64, |lens| lens[0]);
+        if found.is_none() && self.records.len() as u64 <= most {
             self.header = head.header[4..].to_vec();
             self.right_header = false;
         }
-        let trust = trust(head, &found.unwrap_or(head.header), &stamps);
-        if let (Ok(header), Some(part)) = (header_of(&head.header), part) {
-            if !matches!(trust, Trust::None | Trust::Doubtful) {
-                self.sums = Some(Sums { part, layout: header.layout });
-            }
-        }
+        self.sums = part.map(|part| Sums { part, layout: header.layout });
     }
 
     /// Bytes from the first record to the end of the file.

@@ -206,6 +206,6 @@ impl Found<'_> {
 
 impl Entry {
     fn rank(&self) -> (bool, bool, bool) {
-        (self.fits, self.sound, !self.deleted)
+        (self.sound, !self.deleted, self.fits)
     }
 }

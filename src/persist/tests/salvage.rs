@@ -7,6 +7,8 @@ use super::{index_of, Folder};
 use crate::error::Error;
 use crate::index::{AddMode, Index};
 use crate::params::{Metric, Params};
+use crate::persist::journal::{Changes, Head, Kind, DATA_FILES};
+use crate::persist::storage::{OsStorage, Storage};
 use crate::persist::{create_directory, salvage, save, Format, Report, SalvageParams};
 use crate::persist::{DAMAGED_HEADER, DAMAGED_LENGTHS, DAMAGED_LISTS, DAMAGED_RECORDS};
 
@@ -81,6 +83,67 @@ fn a_lost_header_is_taken_from_the_checksums() {
     fs::remove_file(path.join("header.bin")).unwrap();
     let report = salvaged(&path, Metric::L2).1;
     assert_eq!((report.damage, report.stated, report.kept), (DAMAGED_HEADER, ROWS, ROWS));
+}
+
+/// What another program has added since counts, though hnx.sums, or the journal of a persist that was killed at its very
+/// end, say what was before.
+#[test]
+fn what_was_written_since_is_not_taken_back() {
+    let folder = Folder::new("salvage-since");
+    let (path, longer) = (folder.0.join("directory"), folder.0.join("longer"));
+    create_directory(&index_of(3 * ROWS), &longer).unwrap();
+    for first in [0, ROWS] {
+        for (lost, journal) in [(true, false), (false, false), (true, true), (false, true)] {
+            let _ = fs::remove_dir_all(&path);
+            create_directory(&index_of(first), &path).unwrap();
+            if journal {
+                leave_journal(&path);
+            }
+            for name in ["header.bin", "data_level0.bin", "length.bin", "link_lists.bin"] {
+                fs::copy(longer.join(name), path.join(name)).unwrap();
+            }
+            if lost {
+                fs::remove_file(path.join("header.bin")).unwrap();
+            } else {
+                write(&path.join("header.bin"), |bytes| bytes[..4].fill(0xAB));
+            }
+            let report = salvaged(&path, Metric::L2).1;
+            assert_eq!((report.kept, report.missing), (3 * ROWS, 0), "{first} before, lost {lost}, journal {journal}");
+        }
+    }
+}
+
+/// The journal of a persist that is done.
+fn leave_journal(path: &Path) {
+    let header = *fs::read(path.join("header.bin")).unwrap().first_chunk().unwrap();
+    let lens = DATA_FILES.map(|name| fs::metadata(path.join(name)).unwrap().len());
+    let mut changes = Changes::default();
+    changes.put(2, 0, |to| to.extend_from_slice(&[0; 4]));
+    let (nonce, sequence, body_len, body_hash) = (99, 2, 0, 0);
+    let (kind, before, after) = (Kind::Changes, lens, lens);
+    let head =
+        Head { kind, nonce, sequence, body_len, body_hash, before, after, header_before: header, header_after: header };
+    let mut file = OsStorage.create(&path.join("hnx.journal")).unwrap().unwrap();
+    changes.finish(head).unwrap().write(file.as_mut(), b"1").unwrap();
+}
+
+/// Of two records with one label the live one is kept, even if its checksum says that something else of it is damaged.
+#[test]
+fn a_live_record_comes_before_a_deleted_one_that_fits() {
+    let folder = Folder::new("salvage-live");
+    let path = folder.0.join("directory");
+    let index = index_of(ROWS);
+    index.mark_deleted(5).unwrap();
+    create_directory(&index, &path).unwrap();
+    drop(index);
+    let records = path.join("data_level0.bin");
+    let stride = fs::metadata(&records).unwrap().len() as usize / ROWS as usize;
+    write(&records, |bytes| bytes[9 * stride + stride - 8] = 5);
+    let (index, report) = salvaged(&path, Metric::L2);
+    assert_eq!((report.kept, report.duplicates, report.deleted), (ROWS - 1, 1, 0));
+    let mut found = [0.0; 3];
+    index.get(&[5], &mut found).unwrap();
+    assert_eq!(found, [27, 28, 29].map(|i| (i * i % 101) as f32));
 }
 
 /// Neither header nor checksums: a vector of zeros is one as long as it has links, and lists are only damaged if they are.
