@@ -432,8 +432,10 @@ impl Directory {
     fn seal(&self, open: bool) -> Result<u64> {
         let Some([Some(a), Some(b), Some(c), Some(d)]) = self.stamps else { return Ok(0) };
         let seal = Seal { times: [a, b, c, d].map(|stamp| stamp.modified), open };
-        let bytes = self.sums_head(self.header).seal_bytes(seal);
         let mut file = storage::open(self.storage.as_ref(), &self.path.join(SUMS_FILE), Access::Write)?;
+        let mut before = [0];
+        file.read_at(&mut before, SUMS_LENS as u64 - 1)?;
+        let bytes = self.sums_head(self.header).seal_bytes(seal, before[0]);
         file.write_at(&bytes, SUMS_HEAD as u64)?;
         file.set_modified(seal.times[0])?;
         Ok(bytes.len() as u64)

@@ -5,7 +5,7 @@
 //! |---|---|
 //! | 0 | magic, u64 sequence of the persist, header.bin's 100 bytes at 24, zeros to 128 |
 //! | 128 | u64 total: see [`weight`]; u64 hash of the bytes before |
-//! | 144 | the seal: when header.bin and the three data files were changed last (i64 seconds, i64 nanoseconds each), u64 1 while the writer is open, u64 hash |
+//! | 144 | the seal: when header.bin and the three data files were changed last (i64 seconds, i64 nanoseconds each), u64 hash, eight times the byte that says whether the writer is open: see [`MARKS`] |
 //! | 224 | u64 each: bytes of the three data files; u64 hash. Another hash: a libhnx has persisted that does not write them |
 //! | 256 + 12 i | u32 each of record i: its links, vector and label; its length; its upper-level lists. 0: not known |
 //!
@@ -126,14 +126,16 @@ impl SumsHead {
     /// From the start of the file; None if it is no such file.
     pub(super) fn from_bytes(bytes: &[u8; SUMS_START]) -> Option<Self> {
         let mut bytes = *bytes;
-        let head = mend(&mut bytes[..SUMS_HEAD], 0)?;
+        let head = mend(&mut bytes[..SUMS_HEAD], |bytes| ends_with_hash(bytes, 0))?;
         if bytes[..8] != *MAGIC {
             return None;
         }
         let number = |bytes: &[u8], at: usize| u64::from_le_bytes(std::array::from_fn(|i| bytes[at + i]));
         let hash = number(&bytes, SUMS_HEAD - 8);
-        let seal = mend(&mut bytes[SUMS_HEAD..SUMS_LENS], hash);
-        let lens = mend(&mut bytes[SUMS_LENS..], hash);
+        let seal = mend(&mut bytes[SUMS_HEAD..SUMS_LENS], |bytes| {
+            MARKS.as_flattened().iter().any(|mark| *bytes == seal_of(&bytes[..SEAL - 16], *mark, hash))
+        });
+        let lens = mend(&mut bytes[SUMS_LENS..], |bytes| ends_with_hash(bytes, hash));
         let number = |at: usize| number(&bytes, at);
         let moment = |at: usize| (number(SUMS_HEAD + at) as i64, number(SUMS_HEAD + at + 8) as i64);
         Some(Self {
@@ -142,7 +144,7 @@ impl SumsHead {
             total: number(SUMS_HEAD - 16),
             seal: seal.map(|_| Seal {
                 times: [moment(0), moment(16), moment(32), moment(48)],
-                open: number(SUMS_HEAD + 64) != 0,
+                open: MARKS[1].contains(&bytes[SUMS_LENS - 1]),
             }),
             lens: lens.map(|_| [0, 8, 16].map(|at| number(SUMS_LENS + at))),
             flipped: [(head, 0), (seal.flatten(), SUMS_HEAD), (lens.flatten(), SUMS_LENS)]
@@ -152,15 +154,12 @@ impl SumsHead {
     }
 
     /// The bytes of a seal, which follow the head's.
-    pub(super) fn seal_bytes(self, seal: Seal) -> [u8; SEAL] {
-        let mut bytes = [0; SEAL];
+    /// `before`: the last byte of what they take the place of.
+    pub(super) fn seal_bytes(self, seal: Seal, before: u8) -> [u8; SEAL] {
         let numbers = seal.times.into_iter().flat_map(|(seconds, nanos)| [seconds, nanos]);
-        for (at, number) in numbers.chain([i64::from(seal.open)]).enumerate() {
-            bytes[8 * at..8 * at + 8].copy_from_slice(&number.to_le_bytes());
-        }
-        let hash = xxh64(&bytes[..SEAL - 8], self.hash());
-        bytes[SEAL - 8..].copy_from_slice(&hash.to_le_bytes());
-        bytes
+        let times: Vec<u8> = numbers.flat_map(i64::to_le_bytes).collect();
+        let [mark, other] = MARKS[usize::from(seal.open)];
+        seal_of(&times, if mark == before { other } else { mark }, self.hash())
     }
 
     /// The bytes of the lengths, which follow the seal's.
@@ -182,6 +181,19 @@ impl SumsHead {
     }
 }
 
+/// What the last eight bytes of a seal are, each, once the writer is closed and while it is open. They are never those of the
+/// seal before, from which they differ in four bits of each byte: a seal that was torn while it was written, which it may be
+/// without a sync, is not taken for one with a flipped bit.
+const MARKS: [[u8; 2]; 2] = [[0x0F, 0xF0], [0x33, 0xCC]];
+
+fn seal_of(times: &[u8], mark: u8, seed: u64) -> [u8; SEAL] {
+    let mut bytes = [mark; SEAL];
+    bytes[..SEAL - 16].copy_from_slice(times);
+    let hash = xxh64(&bytes[..SEAL - 16], seed ^ u64::from(mark));
+    bytes[SEAL - 16..SEAL - 8].copy_from_slice(&hash.to_le_bytes());
+    bytes
+}
+
 /// Where the one bit is that has to be flipped for bytes to fit; it is flipped then.
 pub(super) fn flip(bytes: &mut [u8], mut fits: impl FnMut(usize, &[u8]) -> bool) -> Option<usize> {
     for bit in 0..8 * bytes.len() {
@@ -194,11 +206,12 @@ pub(super) fn flip(bytes: &mut [u8], mut fits: impl FnMut(usize, &[u8]) -> bool)
     None
 }
 
-/// Looks whether bytes end with the hash of those before, and flips a bit back where that is all that is wrong; where.
-fn mend(bytes: &mut [u8], seed: u64) -> Option<Option<usize>> {
-    let fits = |bytes: &[u8]| {
-        bytes.split_last_chunk().is_some_and(|(content, hash)| xxh64(content, seed) == u64::from_le_bytes(*hash))
-    };
+fn ends_with_hash(bytes: &[u8], seed: u64) -> bool {
+    bytes.split_last_chunk().is_some_and(|(content, hash)| xxh64(content, seed) == u64::from_le_bytes(*hash))
+}
+
+/// Looks whether bytes fit, and flips a bit back where that is all that is wrong; where.
+fn mend(bytes: &mut [u8], fits: impl Fn(&[u8]) -> bool) -> Option<Option<usize>> {
     if fits(bytes) {
         return Some(None);
     }

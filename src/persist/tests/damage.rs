@@ -260,7 +260,7 @@ fn checksums_of_older_releases_count() {
     let head = SumsHead::from_bytes(written.first_chunk().unwrap()).unwrap();
     let head = SumsHead { total, ..head };
     older[..144].copy_from_slice(&head.to_bytes());
-    older[144..224].copy_from_slice(&head.seal_bytes(head.seal.unwrap()));
+    older[144..224].copy_from_slice(&head.seal_bytes(head.seal.unwrap(), 0));
     older[224..256].fill(0);
     fs::write(path.join("hnx.sums"), &older).unwrap();
     is_clean(&path);
