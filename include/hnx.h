@@ -127,10 +127,11 @@
 #define HNX_EXACTNESS_CERTIFIED 2
 
 /*
- Codes guide the search: of a byte per float and, for the walk over vectors of more than 128 floats or 64 integers, of
- half a byte; f32 decides between the best that they found. The walk keeps some more candidates than ef, so that recall
- at a given ef is that of f32. Distances are exact, ids may differ from HNX_EXACTNESS_F32 at the level of recall noise.
- Without codes (hnx_stats_info.code_bytes 0) f32 from the first step on.
+ Codes guide the search: of a byte per float and, for the walk in large indexes (8 MB of such codes) of more than 128
+ floats or 64 integers, of half a byte; f32 decides between the best that they found. The walk keeps some more
+ candidates than ef, so that recall at a given ef is that of f32. Distances are exact, ids may differ from
+ HNX_EXACTNESS_F32 at the level of recall noise. Without codes (hnx_stats_info.code_bytes 0) f32 from the first step
+ on.
  */
 #define HNX_EXACTNESS_GUIDED 3
 

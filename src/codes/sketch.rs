@@ -20,9 +20,12 @@ const SHORT: usize = 64;
 /// queries a second rise by 1.2 to 1.35 (SIFT, 128 values, 200,000 records). For others of this size they bring nothing,
 /// 0.75 to 1.0 (GloVe, 100 values, 60,000 records), for longer ones 1.3 (MiniLM, 384 values).
 const MIDDLE: usize = 128;
+/// Bytes of all codes from which on sketches are worth their memory, wherever they are not in a near cache: below they bring
+/// 0.95 to 1.05 (SIFT 60,000, MiniLM 20,000 with 512 KB and 32 MB of cache). Tests of units have less.
+pub(crate) const WORTH: usize = if cfg!(test) { 1 } else { 8_000_000 };
 /// A trial on the graph: how many of its records look by their sketches for how many nearest among so many around them,
 /// and the share that has to be among half as many more.
-pub(crate) const TRIALS: usize = 24;
+pub(crate) const TRIALS: usize = 16;
 pub(crate) const AROUND: usize = 256;
 const NEAREST: usize = 10;
 const LEAST_FOUND: f64 = 0.85;

@@ -51,10 +51,11 @@ pub const HNX_EXACTNESS_F32: u32 = 1;
 /// codes f32 measures all. Where codes are the vectors themselves (squared L2 of integers from 0 to 255, in up to 258
 /// dimensions) they suffice.
 pub const HNX_EXACTNESS_CERTIFIED: u32 = 2;
-/// Codes guide the search: of a byte per float and, for the walk over vectors of more than 128 floats or 64 integers, of
-/// half a byte; f32 decides between the best that they found. The walk keeps some more candidates than ef, so that recall
-/// at a given ef is that of f32. Distances are exact, ids may differ from HNX_EXACTNESS_F32 at the level of recall noise.
-/// Without codes (hnx_stats_info.code_bytes 0) f32 from the first step on.
+/// Codes guide the search: of a byte per float and, for the walk in large indexes (8 MB of such codes) of more than 128
+/// floats or 64 integers, of half a byte; f32 decides between the best that they found. The walk keeps some more
+/// candidates than ef, so that recall at a given ef is that of f32. Distances are exact, ids may differ from
+/// HNX_EXACTNESS_F32 at the level of recall noise. Without codes (hnx_stats_info.code_bytes 0) f32 from the first step
+/// on.
 pub const HNX_EXACTNESS_GUIDED: u32 = 3;
 
 /// hnx_labels(): labels that are not deleted.

@@ -229,5 +229,5 @@ fn widened(ef: usize, coded: &CodedQuery) -> usize {
 
 /// The same of a walk on sketches.
 fn sketched(ef: usize) -> usize {
-    ef.saturating_add(ef / 8 + 3)
+    ef.saturating_add(ef / 6 + 3)
 }

@@ -5,7 +5,7 @@
 //! |---|---|
 //! | 0 | magic, u64 sequence of the persist, header.bin's 100 bytes at 24, zeros to 128 |
 //! | 128 | u64 total: see [`weight`]; u64 hash of the bytes before |
-//! | 144 | the seal: when header.bin and the three data files were changed last (i64 seconds, i64 nanoseconds each), u64 hash, eight times the byte that says whether the writer is open: see [`MARKS`] |
+//! | 144 | the seal: four times the byte that says whether the writer is open, see [`MARKS`]; when header.bin and the three data files were changed last (i64 seconds, i64 nanoseconds each); u64 hash; the first four bytes again |
 //! | 224 | u64 each: bytes of the three data files; u64 hash. Another hash: a libhnx has persisted that does not write them |
 //! | 256 + 12 i | u32 each of record i: its links, vector and label; its length; its upper-level lists. 0: not known |
 //!
@@ -133,7 +133,7 @@ impl SumsHead {
         let number = |bytes: &[u8], at: usize| u64::from_le_bytes(std::array::from_fn(|i| bytes[at + i]));
         let hash = number(&bytes, SUMS_HEAD - 8);
         let seal = mend(&mut bytes[SUMS_HEAD..SUMS_LENS], |bytes| {
-            MARKS.as_flattened().iter().any(|mark| *bytes == seal_of(&bytes[..SEAL - 16], *mark, hash))
+            MARKS.as_flattened().iter().any(|mark| *bytes == seal_of(&bytes[MARK..SEAL - MARK - 8], *mark, hash))
         });
         let lens = mend(&mut bytes[SUMS_LENS..], |bytes| ends_with_hash(bytes, hash));
         let number = |at: usize| number(&bytes, at);
@@ -143,7 +143,7 @@ impl SumsHead {
             header: std::array::from_fn(|i| bytes[24 + i]),
             total: number(SUMS_HEAD - 16),
             seal: seal.map(|_| Seal {
-                times: [moment(0), moment(16), moment(32), moment(48)],
+                times: [0, 16, 32, 48].map(|at| moment(MARK + at)),
                 open: MARKS[1].contains(&bytes[SUMS_LENS - 1]),
             }),
             lens: lens.map(|_| [0, 8, 16].map(|at| number(SUMS_LENS + at))),
@@ -181,16 +181,17 @@ impl SumsHead {
     }
 }
 
-/// What the last eight bytes of a seal are, each, once the writer is closed and while it is open. They are never those of the
-/// seal before, from which they differ in four bits of each byte: a seal that was torn while it was written, which it may be
-/// without a sync, is not taken for one with a flipped bit.
+/// What the first and the last bytes of a seal are, each, once the writer is closed and while it is open. They are never those
+/// of the seal before, from which they differ in four bits of each byte: a seal that was torn while it was written, which it
+/// may be without a sync, is not taken for one with a flipped bit.
 const MARKS: [[u8; 2]; 2] = [[0x0F, 0xF0], [0x33, 0xCC]];
+const MARK: usize = 4;
 
 fn seal_of(times: &[u8], mark: u8, seed: u64) -> [u8; SEAL] {
     let mut bytes = [mark; SEAL];
-    bytes[..SEAL - 16].copy_from_slice(times);
-    let hash = xxh64(&bytes[..SEAL - 16], seed ^ u64::from(mark));
-    bytes[SEAL - 16..SEAL - 8].copy_from_slice(&hash.to_le_bytes());
+    let (content, hash) = bytes[..SEAL - MARK].split_at_mut(SEAL - MARK - 8);
+    content[MARK..].copy_from_slice(times);
+    hash.copy_from_slice(&xxh64(content, seed).to_le_bytes());
     bytes
 }
 

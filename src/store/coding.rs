@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 
 use super::{Slot, Store};
 use crate::codes::quantiser::{Quantiser, SAMPLE};
-use crate::codes::sketch::{Sketch, AROUND, TRIALS};
+use crate::codes::sketch::{Sketch, AROUND, TRIALS, WORTH};
 use crate::codes::Codes;
 use crate::error::Result;
 
@@ -41,7 +41,8 @@ impl Store {
             Some(quantiser) => {
                 let room = self.room.load(Ordering::Relaxed);
                 let most = (self.records.capacity() - self.layout.base) / self.layout.stride;
-                let sketch = Sketch::train(&quantiser, &sample, &mut |trial| self.neighbourhood(trial, rows));
+                let train = || Sketch::train(&quantiser, &sample, &mut |trial| self.neighbourhood(trial, rows));
+                let sketch = if rows * quantiser.stride() >= WORTH { train() } else { None };
                 let codes = Codes::new(quantiser, sketch, rows, most.min(crate::params::MAX_RECORDS).max(room), room)?;
                 codes.make_room(room)?;
                 encode(&|slot| codes.write(slot.index(), self.vector_ptr(slot)));
