@@ -122,6 +122,8 @@ fn guided_answers_are_exact_and_as_good() {
             let exact = ask(&index, &queries, 10, 50, Exactness::F32);
             assert_eq!(exact, ask(&index, &queries, 10, 50, Exactness::Certified));
             let guided = ask(&index, &queries, 10, 50, Exactness::Guided);
+            let together = shared(&guided, &exact, 10);
+            assert!(dim == 140 || together > 0.97, "{metric:?}: {together} of the answers are the same");
             let nearest = ask(&index, &queries, 10, 3000, Exactness::F32);
             let [of_exact, of_guided] = [&exact, &guided].map(|found| shared(found, &nearest, 10));
             assert!(of_guided > of_exact - 0.005, "{metric:?}, {dim}: recall {of_guided}, exact {of_exact}");
@@ -133,6 +135,37 @@ fn guided_answers_are_exact_and_as_good() {
                 (0..3000).step_by(7).for_each(|label| index.mark_deleted(label).unwrap());
             }
         }
+    }
+}
+
+/// Guided adds give a graph of the same quality: as many links, as near answers; also between deleted records.
+#[test]
+fn guided_adds_link_as_well() {
+    let mut rng = SmallRng::seed_from_u64(23);
+    for metric in [Metric::L2, Metric::Ip, Metric::Cosine] {
+        let (vectors, queries) = (random(&mut rng, 4000, 24), random(&mut rng, 300, 24));
+        let labels: Vec<u64> = (0..4000).collect();
+        let [exact, guided] = [false, true].map(|guided| {
+            let index = Index::new(&Params { metric, m: 8, ef_construction: 60, ..Params::new(24) }).unwrap();
+            let mode = AddMode { guided, ..AddMode::default() };
+            for at in 0..2 {
+                let (rows, labels) = (&vectors[at * 2000 * 24..], &labels[at * 2000..][..2000]);
+                index.add(&rows[..2000 * 24], labels, mode, 1, false, &mut |_, _| {}).unwrap();
+                (0..100).for_each(|label| index.mark_deleted(label + 1000 * at as u64).unwrap());
+            }
+            index
+        });
+        let links = |index: &Index| index.store().slots().map(|slot| index.store().links0(slot).len()).sum::<usize>();
+        let (a, b) = (links(&exact), links(&guided));
+        assert!(a.abs_diff(b) * 100 < a, "{metric:?}: {b} links, exact {a}");
+        assert!(
+            exact.store().slots().any(|s| !exact.store().links0(s).raw().eq(guided.store().links0(s).raw())),
+            "{metric:?}: codes had no say"
+        );
+        let nearest = ask(&exact, &queries, 10, 2000, Exactness::F32);
+        let [of_exact, of_guided] =
+            [&exact, &guided].map(|index| shared(&ask(index, &queries, 10, 40, Exactness::F32), &nearest, 10));
+        assert!(of_guided > of_exact - 0.01, "{metric:?}: recall {of_guided}, exact {of_exact}");
     }
 }
 
