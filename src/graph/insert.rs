@@ -4,13 +4,11 @@
 //! are written, then the links to it, from the ground up: whoever finds the record on some level finds all its lists
 //! complete. The levels do not depend on each other's links, so the graph is the same.
 
-use std::marker::PhantomData;
-
 use crate::distance::kernel::Kernel;
 use crate::error::{cancelled, Result};
 use crate::graph::Graph;
 use crate::search::descend::start_of;
-use crate::search::guided;
+use crate::search::guided::Guide;
 use crate::search::heap::Near;
 use crate::search::layer::search_layer;
 use crate::search::scratch::Work;
@@ -22,106 +20,17 @@ use crate::sync::lock;
 pub(crate) type Claim<'a> = dyn FnMut() -> Result<Slot> + 'a;
 
 /// Adds a record at `query` on `level`. Neighbours are chosen first, then `claim` makes the record: an insertion that a
-/// host cancels while it searches has changed nothing.
+/// host cancels while it searches has changed nothing. With a `guide` the candidates on the ground, where nearly all
+/// distances are, are those that it finds; `K` chooses among them and decides all links.
 #[inline(always)]
 pub(crate) fn insert<K: Kernel>(
     graph: &Graph,
     view: &View<'_>,
     query: Query<'_>,
     level: usize,
+    guide: Option<&mut Guide<'_, '_>>,
     claim: &mut Claim<'_>,
     work: &mut Work<K::Distance>,
-) -> Result<()> {
-    insert_with::<K>(graph, view, query, level, claim, work, Plain)
-}
-
-/// As [`insert`], with candidates on the ground, where nearly all distances are, that codes have found: the nearest by
-/// what the walk measures, of these the nearest `ef_construction` by `K`, which chooses among them and decides all links.
-#[inline(always)]
-pub(crate) fn insert_guided<K: Kernel, C: Kernel<Distance = i32>>(
-    graph: &Graph,
-    (view, query): (&View<'_>, Query<'_>),
-    guide: (&View<'_>, Query<'_>, usize),
-    level: usize,
-    claim: &mut Claim<'_>,
-    (work, walk): (&mut Work<K::Distance>, &mut Work<i32>),
-) -> Result<()> {
-    insert_with::<K>(graph, view, query, level, claim, work, Guided::<C>(guide, walk, PhantomData))
-}
-
-/// How the candidates on a level are found. Not a closure: one is compiled without the shell's instruction set.
-trait Candidates<K: Kernel> {
-    /// Leaves the candidates that can be reached from `start` in `work.found`.
-    fn find(
-        &mut self,
-        vector: (&View<'_>, Query<'_>),
-        start: Slot,
-        level: usize,
-        work: &mut Work<K::Distance>,
-    ) -> Result<()>;
-}
-
-/// By the distances that decide.
-struct Plain;
-
-impl<K: Kernel> Candidates<K> for Plain {
-    #[inline(always)]
-    fn find(
-        &mut self,
-        (view, query): (&View<'_>, Query<'_>),
-        start: Slot,
-        level: usize,
-        work: &mut Work<K::Distance>,
-    ) -> Result<()> {
-        search_layer::<K>(view, query, start, level, work.ef_construction, None, work)
-    }
-}
-
-/// By codes, on the ground: the session on what the walk measures, the query in that, and how many it keeps.
-struct Guided<'a, 'v, C>((&'a View<'v>, Query<'a>, usize), &'a mut Work<i32>, PhantomData<C>);
-
-impl<K: Kernel, C: Kernel<Distance = i32>> Candidates<K> for Guided<'_, '_, C> {
-    #[inline(always)]
-    fn find(
-        &mut self,
-        (view, query): (&View<'_>, Query<'_>),
-        start: Slot,
-        level: usize,
-        work: &mut Work<K::Distance>,
-    ) -> Result<()> {
-        let ef = work.ef_construction;
-        let Self((guide, code, wide), walk, _) = self;
-        // A start that is younger than the session is none for the walk.
-        if level > 0 || guide.slot(start.id()).is_none() {
-            return search_layer::<K>(view, query, start, level, ef, None, work);
-        }
-        walk.reserve(guide, start)?;
-        let start = Near { distance: guide.distance::<C>(*code, start), slot: start };
-        guided::ground::<C>(guide, *code, start, (*wide).min(guide.count()), None, walk)?;
-        let Work { hop, found, .. } = work;
-        hop.reserve(walk.near.len());
-        hop.slots.iter_mut().zip(&walk.near).for_each(|(slot, near)| *slot = near.slot);
-        let count = hop.measure::<K>(view, query, walk.near.len());
-        found.clear();
-        for at in 0..count {
-            found.push(Near { distance: hop.distances[at], slot: hop.slots[at] });
-            if found.len() > ef {
-                found.pop();
-            }
-        }
-        Ok(())
-    }
-}
-
-#[inline(always)]
-fn insert_with<K: Kernel>(
-    graph: &Graph,
-    view: &View<'_>,
-    query: Query<'_>,
-    level: usize,
-    claim: &mut Claim<'_>,
-    work: &mut Work<K::Distance>,
-    candidates: impl Candidates<K>,
 ) -> Result<()> {
     let rises = |entry: Option<(Slot, usize)>| entry.is_none_or(|(_, top)| level > top);
     // Only one insertion at a time may raise the top; what it saw as the top must still be it when it publishes.
@@ -131,7 +40,7 @@ fn insert_with<K: Kernel>(
     work.chosen_ends.clear();
     if let Some((start, top)) = entry {
         work.reserve(view, start)?;
-        choose::<K>(graph, view, query, level, (start, top), work, candidates)?;
+        choose::<K>(graph, view, query, level, (start, top), guide, work)?;
     }
     let slot = claim()?;
     if entry.is_some() {
@@ -155,14 +64,21 @@ fn choose<K: Kernel>(
     query: Query<'_>,
     level: usize,
     (start, top): (Slot, usize),
+    mut guide: Option<&mut Guide<'_, '_>>,
     work: &mut Work<K::Distance>,
-    mut candidates: impl Candidates<K>,
 ) -> Result<()> {
     let (first, mut near) = start_of::<K>(view, query, (start, top), level, &mut work.hop);
     let start_is_deleted = view.is_deleted(start);
     let ef = work.ef_construction;
     for level in (0..=level.min(top)).rev() {
-        candidates.find((view, query), near.slot, level, work)?;
+        let guided = match &mut guide {
+            Some(guide) if level == 0 => guide.find(near.slot)?,
+            _ => None,
+        };
+        match guided {
+            Some(candidates) => take_nearest::<K>(view, query, candidates, work),
+            None => search_layer::<K>(view, query, near.slot, level, ef, None, work)?,
+        }
         if start_is_deleted {
             work.found.push(first);
             if work.found.len() > ef {
@@ -179,6 +95,22 @@ fn choose<K: Kernel>(
         return Err(cancelled());
     }
     Ok(())
+}
+
+/// Leaves the `ef_construction` nearest of what a guide has found in `work.found`.
+#[inline(always)]
+fn take_nearest<K: Kernel>(view: &View<'_>, query: Query<'_>, near: &[Near<i32>], work: &mut Work<K::Distance>) {
+    let Work { hop, found, ef_construction, .. } = work;
+    hop.reserve(near.len());
+    let count = hop.take(near.iter().map(|near| near.slot));
+    hop.measure::<K>(view, query, count);
+    found.clear();
+    for at in 0..count {
+        found.push(Near { distance: hop.distances[at], slot: hop.slots[at] });
+        if found.len() > *ef_construction {
+            found.pop();
+        }
+    }
 }
 
 /// Chooses from `work.found`, appends to `work.chosen` farthest first, and returns the nearest chosen: the next

@@ -161,7 +161,7 @@ impl Index {
         if self.insert_coded(&view, (vector, level), guided, &mut claim, (work, integers), &mut lanes[0])? {
             return Ok(());
         }
-        self.engine.insert(self.core.graph(), &view, view.query(vector.bytes()), level, &mut claim, work)
+        self.engine.insert(self.core.graph(), &view, view.query(vector.bytes()), level, None, &mut claim, work)
     }
 
     /// The capacity for one more record, raised where the index grows on demand.

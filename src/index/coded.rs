@@ -14,7 +14,7 @@ use crate::search::lanes::{Batch, Lane, LANES};
 use crate::search::query::Ask;
 use crate::search::scratch::{Hit, Scratch, Work};
 use crate::store::data::Data;
-use crate::store::view::View;
+use crate::store::view::{Query, View};
 use crate::store::Slot;
 
 /// Records a thread should have to encode to be worth its start.
@@ -89,14 +89,11 @@ impl Index {
         sketches: bool,
         (work, walk): (&mut Work, &mut Work<i32>),
     ) -> Result<()> {
-        let on_codes = view.on_codes(codes);
-        let code = on_codes.query(coded.code.bytes());
-        if let Some(on_sketches) = view.on_sketches(codes).filter(|_| sketches) {
-            let query = on_sketches.query(coded.sketch.bytes());
-            self.code_engine.walk_sketches(&on_sketches, query, entry, sketched(ask.ef), ask.accept, walk)?;
-            self.code_engine.rescore(&on_codes, code, walk);
-        } else {
-            self.code_engine.walk(&on_codes, code, entry, widened(ask.ef, coded), ask.accept, walk)?;
+        let measured = Measured::of(view, codes, sketches);
+        let (on, query, ef) = measured.for_query(coded, ask.ef);
+        self.code_engine.walk(measured.by_sketches(), on, query, entry, ef, ask.accept, walk)?;
+        if measured.by_sketches() {
+            self.code_engine.rescore(&measured.codes, measured.codes.query(coded.code.bytes()), walk);
         }
         self.finish(view, vector, (codes, coded), &walk.near, ask.k, work);
         Ok(())
@@ -136,7 +133,7 @@ impl Index {
         let view = View::open(self.store(), cell, self.ruler());
         let entry = entry.and_then(|(slot, level)| Some((view.slot(slot.id())?, level)));
         let (Some(codes), Some(entry)) = (view.codes(), entry) else { return Ok(false) };
-        let (on_codes, on_sketches) = (view.on_codes(codes), view.on_sketches(codes));
+        let measured = Measured::of(&view, codes, true);
         let lossless = view.codes_are_lossless(codes);
         let mut next = 0;
         let mut odd = Vec::new();
@@ -146,8 +143,7 @@ impl Index {
                 self.prepare(&queries[next * dim..(next + 1) * dim], &mut lane.vector);
                 codes.prepare(lane.vector.floats(), &mut lane.coded);
                 lane.coded.lossless &= lossless;
-                let ef = if on_sketches.is_some() { sketched(ask.ef) } else { widened(ask.ef, &lane.coded) };
-                lane.ef = ef.min(view.count());
+                lane.ef = measured.for_query(&lane.coded, ask.ef).2.min(view.count());
                 next += 1;
                 if lane.coded.is_usable() {
                     return true;
@@ -160,8 +156,8 @@ impl Index {
             self.finish(&view, &lane.vector, (codes, &lane.coded), &lane.work.near, ask.k, work);
             put(lane.row, &work.results);
         };
-        let walk = on_sketches.as_ref().unwrap_or(&on_codes);
-        let batch = Batch { view: &view, walk, codes: on_sketches.as_ref().map(|_| &on_codes), entry, k: ask.k };
+        let rescored_by = measured.by_sketches().then_some(&measured.codes);
+        let batch = Batch { view: &view, walk: measured.walk(), codes: rescored_by, entry, k: ask.k };
         let lanes = &mut lanes[..count.min(LANES)];
         self.code_engine.run(&batch, lanes, &mut begin, &mut end)?;
         // Vectors so long that their codes mean nothing.
@@ -190,44 +186,56 @@ impl Index {
         if !lossless && !guided {
             return Ok(false);
         }
-        let (on_codes, on_sketches) = (view.on_codes(codes), view.on_sketches(codes));
         let Lane { coded, work: walk, .. } = lane;
         codes.prepare(vector.floats(), coded);
-        let code = (&on_codes, on_codes.query(coded.code.bytes()));
+        coded.lossless &= lossless;
         let deletions = work.deletions;
         for work in [&mut *walk, &mut *integers] {
             (work.deletions, work.ef_construction) = (deletions, self.ef_construction);
         }
-        let guide = match &on_sketches {
-            Some(on_sketches) => {
-                (true, (on_sketches, on_sketches.query(coded.sketch.bytes()), sketched(self.ef_construction)))
-            }
-            None => (false, (code.0, code.1, self.ef_construction)),
-        };
-        let (graph, lossless) = (self.core.graph(), lossless && coded.lossless);
-        match guided {
-            true if lossless => self.code_engine.insert_lossless(graph, code, guide, level, claim, (integers, walk))?,
-            true if coded.is_usable() => {
-                let vector = (view, view.query(vector.bytes()));
-                self.code_engine.insert_guided(graph, vector, guide, level, claim, (work, walk))?;
-            }
-            false if lossless => self.code_engine.insert(graph, code.0, code.1, level, claim, walk)?,
-            _ => return Ok(false),
+        let measured = Measured::of(view, codes, true);
+        let (on, query, ef) = measured.for_query(coded, self.ef_construction);
+        let mut guide = guided.then(|| self.code_engine.guide(measured.by_sketches(), on, query, ef, walk));
+        let graph = self.core.graph();
+        if coded.lossless {
+            let code = measured.codes.query(coded.code.bytes());
+            self.code_engine.insert(graph, &measured.codes, code, level, guide.as_mut(), claim, integers)?;
+        } else if guide.is_some() && coded.is_usable() {
+            self.engine.insert(graph, view, view.query(vector.bytes()), level, guide.as_mut(), claim, work)?;
+        } else {
+            return Ok(false);
         }
         Ok(true)
     }
 }
 
-/// The candidates a walk keeps, where codes blur distances, to find as much as one without blur.
-fn widened(ef: usize, coded: &CodedQuery) -> usize {
-    if coded.lossless {
-        ef
-    } else {
-        ef.saturating_add(ef / 32 + 1)
-    }
+/// What a walk measures in a session.
+struct Measured<'v> {
+    codes: View<'v>,
+    sketches: Option<View<'v>>,
 }
 
-/// The same of a walk on sketches.
-fn sketched(ef: usize) -> usize {
-    ef.saturating_add(ef / 6 + 3)
+impl<'v> Measured<'v> {
+    /// Sketches if they are wanted and there are some, else codes.
+    fn of(view: &'v View<'v>, codes: &'v Codes, sketches: bool) -> Self {
+        Self { codes: view.on_codes(codes), sketches: view.on_sketches(codes).filter(|_| sketches) }
+    }
+
+    fn by_sketches(&self) -> bool {
+        self.sketches.is_some()
+    }
+
+    fn walk(&self) -> &View<'v> {
+        self.sketches.as_ref().unwrap_or(&self.codes)
+    }
+
+    /// The session to walk in, the query in it, and how many candidates to keep to find as much as a walk by vectors
+    /// that keeps `ef`.
+    fn for_query<'a>(&'a self, coded: &'a CodedQuery, ef: usize) -> (&'a View<'v>, Query<'a>, usize) {
+        match &self.sketches {
+            Some(sketches) => (sketches, sketches.query(coded.sketch.bytes()), ef.saturating_add(ef / 6 + 3)),
+            None if coded.lossless => (&self.codes, self.codes.query(coded.code.bytes()), ef),
+            None => (&self.codes, self.codes.query(coded.code.bytes()), ef.saturating_add(ef / 32 + 1)),
+        }
+    }
 }

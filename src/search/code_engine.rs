@@ -12,7 +12,7 @@ use crate::graph::insert::{self, Claim};
 use crate::graph::Graph;
 use crate::search::certified::{self, Coded};
 use crate::search::filter::Accept;
-use crate::search::guided;
+use crate::search::guided::{self, Guide, WalkLoop};
 use crate::search::heap::Near;
 use crate::search::hop::Hop;
 use crate::search::lanes::{self, Batch, Lane};
@@ -21,36 +21,30 @@ use crate::search::scratch::Work;
 use crate::store::view::{Query, View};
 use crate::store::Slot;
 
-type WalkLoop =
-    unsafe fn(&View<'_>, Query<'_>, Option<(Slot, usize)>, usize, Option<&Accept<'_>>, &mut Work<i32>) -> Result<()>;
 type RescoreLoop = unsafe fn(&View<'_>, Query<'_>, &mut Work<i32>);
 type RunLoop =
     unsafe fn(&Batch<'_, '_>, &mut [Lane], &mut dyn FnMut(&mut Lane) -> bool, &mut dyn FnMut(&mut Lane)) -> Result<()>;
-type InsertLoop = unsafe fn(&Graph, &View<'_>, Query<'_>, usize, &mut Claim<'_>, &mut Work<i32>) -> Result<()>;
+type InsertLoop = unsafe fn(
+    &Graph,
+    &View<'_>,
+    Query<'_>,
+    usize,
+    Option<&mut Guide<'_, '_>>,
+    &mut Claim<'_>,
+    &mut Work<i32>,
+) -> Result<()>;
 type CertifiedLoop =
     unsafe fn(&Coded<'_, '_>, Option<(Slot, usize)>, Ask<'_>, &mut Work<f32>, &mut Hop<i32>) -> Result<()>;
-type GuidedInsertLoop<D> = unsafe fn(
-    &Graph,
-    (&View<'_>, Query<'_>),
-    (&View<'_>, Query<'_>, usize),
-    usize,
-    &mut Claim<'_>,
-    (&mut Work<D>, &mut Work<i32>),
-) -> Result<()>;
 type MeasureLoop = unsafe fn(&View<'_>, Query<'_>, &[Near<i32>], (&Codes, &CodedQuery), usize, &mut Work<f32>);
 
 /// The loops of one instruction set and metric.
 #[derive(Clone, Copy)]
 pub(crate) struct CodeEngine {
-    walk: WalkLoop,
-    run: RunLoop,
-    walk_sketches: WalkLoop,
-    run_sketches: RunLoop,
+    /// By codes, by sketches.
+    walk: [WalkLoop; 2],
+    run: [RunLoop; 2],
     rescore: RescoreLoop,
     insert: InsertLoop,
-    /// By codes, by sketches.
-    insert_guided: [GuidedInsertLoop<f32>; 2],
-    insert_lossless: [GuidedInsertLoop<i32>; 2],
     measure: MeasureLoop,
     certified: CertifiedLoop,
 }
@@ -62,7 +56,7 @@ macro_rules! shells {
             use super::*;
 
             $(#[target_feature(enable = $feature)])?
-            unsafe fn walk_shell(
+            unsafe fn walk_shell<K: Kernel<Distance = i32>>(
                 view: &View<'_>,
                 query: Query<'_>,
                 entry: Option<(Slot, usize)>,
@@ -70,39 +64,17 @@ macro_rules! shells {
                 accept: Option<&Accept<'_>>,
                 work: &mut Work<i32>,
             ) -> Result<()> {
-                guided::walk::<$codes>(view, query, entry, ef, accept, work)
+                guided::walk::<K>(view, query, entry, ef, accept, work)
             }
 
             $(#[target_feature(enable = $feature)])?
-            unsafe fn run_shell(
+            unsafe fn run_shell<K: Kernel<Distance = i32>>(
                 batch: &Batch<'_, '_>,
                 lanes: &mut [Lane],
                 begin: &mut dyn FnMut(&mut Lane) -> bool,
                 end: &mut dyn FnMut(&mut Lane),
             ) -> Result<()> {
-                lanes::run::<$codes, $codes>(batch, lanes, begin, end)
-            }
-
-            $(#[target_feature(enable = $feature)])?
-            unsafe fn walk_sketches_shell(
-                view: &View<'_>,
-                query: Query<'_>,
-                entry: Option<(Slot, usize)>,
-                ef: usize,
-                accept: Option<&Accept<'_>>,
-                work: &mut Work<i32>,
-            ) -> Result<()> {
-                guided::walk::<$sketches>(view, query, entry, ef, accept, work)
-            }
-
-            $(#[target_feature(enable = $feature)])?
-            unsafe fn run_sketches_shell(
-                batch: &Batch<'_, '_>,
-                lanes: &mut [Lane],
-                begin: &mut dyn FnMut(&mut Lane) -> bool,
-                end: &mut dyn FnMut(&mut Lane),
-            ) -> Result<()> {
-                lanes::run::<$sketches, $codes>(batch, lanes, begin, end)
+                lanes::run::<K, $codes>(batch, lanes, begin, end)
             }
 
             $(#[target_feature(enable = $feature)])?
@@ -116,22 +88,11 @@ macro_rules! shells {
                 view: &View<'_>,
                 vector: Query<'_>,
                 level: usize,
+                guide: Option<&mut Guide<'_, '_>>,
                 claim: &mut Claim<'_>,
                 work: &mut Work<i32>,
             ) -> Result<()> {
-                insert::insert::<$codes>(graph, view, vector, level, claim, work)
-            }
-
-            $(#[target_feature(enable = $feature)])?
-            unsafe fn insert_guided_shell<K: Kernel, C: Kernel<Distance = i32>>(
-                graph: &Graph,
-                vector: (&View<'_>, Query<'_>),
-                guide: (&View<'_>, Query<'_>, usize),
-                level: usize,
-                claim: &mut Claim<'_>,
-                work: (&mut Work<K::Distance>, &mut Work<i32>),
-            ) -> Result<()> {
-                insert::insert_guided::<K, C>(graph, vector, guide, level, claim, work)
+                insert::insert::<$codes>(graph, view, vector, level, guide, claim, work)
             }
 
             $(#[target_feature(enable = $feature)])?
@@ -158,20 +119,10 @@ macro_rules! shells {
             }
 
             pub(super) const ENGINE: CodeEngine = CodeEngine {
-                walk: walk_shell,
-                run: run_shell,
-                walk_sketches: walk_sketches_shell,
-                run_sketches: run_sketches_shell,
+                walk: [walk_shell::<$codes>, walk_shell::<$sketches>],
+                run: [run_shell::<$codes>, run_shell::<$sketches>],
                 rescore: rescore_shell,
                 insert: insert_shell,
-                insert_guided: [
-                    insert_guided_shell::<$vectors, $codes>,
-                    insert_guided_shell::<$vectors, $sketches>,
-                ],
-                insert_lossless: [
-                    insert_guided_shell::<$codes, $codes>,
-                    insert_guided_shell::<$codes, $sketches>,
-                ],
                 measure: measure_shell,
                 certified: certified_shell,
             };
@@ -235,10 +186,12 @@ impl CodeEngine {
 
     // SAFETY of the calls below: the shells are of an instruction set that this machine was found to have.
 
-    /// [`guided::walk`].
+    /// [`guided::walk`], by codes or sketches.
     #[inline]
+    #[allow(clippy::too_many_arguments, reason = "the loop's own arguments")]
     pub(crate) fn walk(
         &self,
+        sketches: bool,
         view: &View<'_>,
         query: Query<'_>,
         entry: Option<(Slot, usize)>,
@@ -247,22 +200,20 @@ impl CodeEngine {
         work: &mut Work<i32>,
     ) -> Result<()> {
         // SAFETY: see above.
-        unsafe { (self.walk)(view, query, entry, ef, accept, work) }
+        unsafe { (self.walk[usize::from(sketches)])(view, query, entry, ef, accept, work) }
     }
 
-    /// [`guided::walk`] in a view on sketches.
-    #[inline]
-    pub(crate) fn walk_sketches(
+    /// The same to come, for an insertion.
+    pub(crate) fn guide<'a, 'v>(
         &self,
-        view: &View<'_>,
-        query: Query<'_>,
-        entry: Option<(Slot, usize)>,
+        sketches: bool,
+        view: &'a View<'v>,
+        query: Query<'a>,
         ef: usize,
-        accept: Option<&Accept<'_>>,
-        work: &mut Work<i32>,
-    ) -> Result<()> {
+        work: &'a mut Work<i32>,
+    ) -> Guide<'a, 'v> {
         // SAFETY: see above.
-        unsafe { (self.walk_sketches)(view, query, entry, ef, accept, work) }
+        unsafe { Guide::new(self.walk[usize::from(sketches)], view, query, ef, work) }
     }
 
     /// [`lanes::run`].
@@ -274,7 +225,7 @@ impl CodeEngine {
         end: &mut dyn FnMut(&mut Lane),
     ) -> Result<()> {
         // SAFETY: see above.
-        unsafe { (if batch.codes.is_some() { self.run_sketches } else { self.run })(batch, lanes, begin, end) }
+        unsafe { (self.run[usize::from(batch.codes.is_some())])(batch, lanes, begin, end) }
     }
 
     /// [`guided::rescore`].
@@ -284,6 +235,7 @@ impl CodeEngine {
         unsafe { (self.rescore)(on_codes, code, work) }
     }
 
+    #[allow(clippy::too_many_arguments, reason = "the loop's own arguments")]
     /// [`insert::insert`] between codes: for those that are the vectors, since records are compared with records.
     pub(crate) fn insert(
         &self,
@@ -291,39 +243,12 @@ impl CodeEngine {
         view: &View<'_>,
         vector: Query<'_>,
         level: usize,
+        guide: Option<&mut Guide<'_, '_>>,
         claim: &mut Claim<'_>,
         work: &mut Work<i32>,
     ) -> Result<()> {
         // SAFETY: see above.
-        unsafe { (self.insert)(graph, view, vector, level, claim, work) }
-    }
-
-    /// [`insert::insert_guided`], by sketches or codes.
-    pub(crate) fn insert_guided(
-        &self,
-        graph: &Graph,
-        vector: (&View<'_>, Query<'_>),
-        (sketches, guide): (bool, (&View<'_>, Query<'_>, usize)),
-        level: usize,
-        claim: &mut Claim<'_>,
-        work: (&mut Work<f32>, &mut Work<i32>),
-    ) -> Result<()> {
-        // SAFETY: see above.
-        unsafe { (self.insert_guided[usize::from(sketches)])(graph, vector, guide, level, claim, work) }
-    }
-
-    /// The same between codes that are the vectors.
-    pub(crate) fn insert_lossless(
-        &self,
-        graph: &Graph,
-        code: (&View<'_>, Query<'_>),
-        (sketches, guide): (bool, (&View<'_>, Query<'_>, usize)),
-        level: usize,
-        claim: &mut Claim<'_>,
-        work: (&mut Work<i32>, &mut Work<i32>),
-    ) -> Result<()> {
-        // SAFETY: see above.
-        unsafe { (self.insert_lossless[usize::from(sketches)])(graph, code, guide, level, claim, work) }
+        unsafe { (self.insert)(graph, view, vector, level, guide, claim, work) }
     }
 
     /// [`certified::query`].

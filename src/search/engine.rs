@@ -10,6 +10,7 @@ use crate::error::Result;
 use crate::graph::insert::{self, Claim};
 use crate::graph::update::{self, Draw};
 use crate::graph::Graph;
+use crate::search::guided::Guide;
 use crate::search::query::{query, query_level, Ask};
 use crate::search::scratch::Work;
 use crate::store::view::{Query, View};
@@ -17,7 +18,15 @@ use crate::store::Slot;
 
 type QueryLoop<D> = unsafe fn(&View<'_>, Query<'_>, Option<(Slot, usize)>, Ask<'_>, &mut Work<D>) -> Result<()>;
 type LevelLoop<D> = unsafe fn(&View<'_>, Query<'_>, (Slot, usize), Ask<'_>, &mut Work<D>) -> Result<()>;
-type InsertLoop<D> = unsafe fn(&Graph, &View<'_>, Query<'_>, usize, &mut Claim<'_>, &mut Work<D>) -> Result<()>;
+type InsertLoop<D> = unsafe fn(
+    &Graph,
+    &View<'_>,
+    Query<'_>,
+    usize,
+    Option<&mut Guide<'_, '_>>,
+    &mut Claim<'_>,
+    &mut Work<D>,
+) -> Result<()>;
 type UpdateLoop<D> = unsafe fn(&Graph, &View<'_>, Slot, &mut Draw<'_>, &mut Work<D>) -> Result<()>;
 type SelectLoop<D> = unsafe fn(&View<'_>, usize, &mut Work<D>);
 type LinkLoop<D> = unsafe fn(&Graph, &View<'_>, Slot, usize, &mut Work<D>) -> Result<Option<Slot>>;
@@ -69,10 +78,11 @@ macro_rules! shells {
                 view: &View<'_>,
                 vector: Query<'_>,
                 level: usize,
+                guide: Option<&mut Guide<'_, '_>>,
                 claim: &mut Claim<'_>,
                 work: &mut Work<$distance>,
             ) -> Result<()> {
-                insert::insert::<$kernel>(graph, view, vector, level, claim, work)
+                insert::insert::<$kernel>(graph, view, vector, level, guide, claim, work)
             }
 
             $(#[target_feature(enable = $feature)])?
@@ -217,17 +227,19 @@ impl<D: Distance> Engine<D> {
     }
 
     /// [`insert::insert`].
+    #[allow(clippy::too_many_arguments, reason = "the loop's own arguments")]
     pub(crate) fn insert(
         &self,
         graph: &Graph,
         view: &View<'_>,
         vector: Query<'_>,
         level: usize,
+        guide: Option<&mut Guide<'_, '_>>,
         claim: &mut Claim<'_>,
         work: &mut Work<D>,
     ) -> Result<()> {
         // SAFETY: see above.
-        unsafe { (self.insert)(graph, view, vector, level, claim, work) }
+        unsafe { (self.insert)(graph, view, vector, level, guide, claim, work) }
     }
 
     /// [`update::update`].

@@ -14,6 +14,44 @@ use crate::search::scratch::{Hit, Work};
 use crate::store::view::{Query, View};
 use crate::store::Slot;
 
+/// The loop of [`walk`] for one instruction set, metric and kind of codes.
+pub(crate) type WalkLoop =
+    unsafe fn(&View<'_>, Query<'_>, Option<(Slot, usize)>, usize, Option<&Accept<'_>>, &mut Work<i32>) -> Result<()>;
+
+/// A walk that is ready to begin.
+pub(crate) struct Guide<'a, 'v> {
+    walk: WalkLoop,
+    /// The session on what the walk measures, and the query in that.
+    view: &'a View<'v>,
+    query: Query<'a>,
+    /// How many records it keeps.
+    ef: usize,
+    work: &'a mut Work<i32>,
+}
+
+impl<'a, 'v> Guide<'a, 'v> {
+    /// # Safety
+    ///
+    /// The loop is of an instruction set that this machine has.
+    pub(crate) unsafe fn new(
+        walk: WalkLoop,
+        view: &'a View<'v>,
+        query: Query<'a>,
+        ef: usize,
+        work: &'a mut Work<i32>,
+    ) -> Self {
+        Self { walk, view, query, ef, work }
+    }
+
+    /// The nearest records by what the walk measures that can be reached from `start` on the ground, nearest first; None
+    /// if that is younger than the session, which does not see it then.
+    pub(crate) fn find(&mut self, start: Slot) -> Result<Option<&[Near<i32>]>> {
+        // SAFETY: see new.
+        unsafe { (self.walk)(self.view, self.query, Some((start, 0)), self.ef, None, self.work)? };
+        Ok(self.view.slot(start.id()).map(|_| &self.work.near[..]))
+    }
+}
+
 /// Leaves the `ef` nearest records by their codes in `work.near`, nearest first.
 #[inline(always)]
 pub(crate) fn walk<K: Kernel>(
@@ -26,20 +64,7 @@ pub(crate) fn walk<K: Kernel>(
 ) -> Result<()> {
     work.near.clear();
     let Some(start) = to_ground::<K>(view, query, entry, work)? else { return Ok(()) };
-    ground::<K>(view, query, start, ef.min(view.count()), accept, work)
-}
-
-/// Leaves the `ef` nearest records that can be reached from `start` in `work.near`, nearest first.
-#[inline(always)]
-pub(crate) fn ground<K: Kernel>(
-    view: &View<'_>,
-    query: Query<'_>,
-    start: Near<K::Distance>,
-    ef: usize,
-    accept: Option<&Accept<'_>>,
-    work: &mut Work<K::Distance>,
-) -> Result<()> {
-    work.near.clear();
+    let ef = ef.min(view.count());
     if work.deletions || accept.is_some() {
         search_layer::<K>(view, query, start.slot, 0, ef, accept, work)?;
         let Work { found, near, .. } = work;

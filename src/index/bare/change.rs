@@ -73,7 +73,7 @@ impl Bare {
         };
         let view = View::open(self.store(), cell, self.ruler(measure));
         let query = view.query(vector.bytes());
-        let result = engine.insert(self.core.graph(), &view, query, level, &mut claim, work);
+        let result = engine.insert(self.core.graph(), &view, query, level, None, &mut claim, work);
         if let Some(slot) = claimed {
             *made = Some(slot.id());
             if result.is_err() {
