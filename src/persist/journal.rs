@@ -140,7 +140,8 @@ impl Journal {
         }
         let mut head = [0; HEAD];
         file.read_at(&mut head, 0)?;
-        let Some(head) = Head::from_bytes(&head).filter(|head| head.body_len <= len - BODY as u64) else {
+        let most = file.readable()?.min(len - BODY as u64);
+        let Some(head) = Head::from_bytes(&head).filter(|head| head.body_len <= most) else {
             return Ok(None);
         };
         let body = storage::read(file, BODY as u64, head.body_len)?;

@@ -9,9 +9,9 @@ use super::directory::Directory;
 use super::enter::{enter, Entered, Intent};
 use super::format::{Header, DIRECTORY_HEADER, HEADER, HEADER_FILE, LENGTHS_FILE, LISTS_FILE, RECORDS_FILE};
 use super::holes;
+use super::journal::{LENGTHS, LISTS, RECORDS};
 use super::lists::Lists;
 use super::read::{Parts, Placement, Source};
-use super::recover::Overlay;
 use super::storage::{io_error, OsStorage, Storage};
 use super::write::Format;
 use crate::error::{corrupt, invalid, out_of_memory, Error, Result};
@@ -171,8 +171,9 @@ fn load_entered(
             let place = place(header);
             Placement { mmap: place.mmap && entered.still, ..place }
         }),
-        Some(Overlay { header, data: [records, lengths_bytes, lists, _] }) => {
-            let buffers = Buffers { header, records, lengths: lengths_bytes, lists };
+        Some(overlay) => {
+            let [records, lengths_bytes, lists] = [RECORDS, LENGTHS, LISTS].map(|file| overlay.bytes(file));
+            let buffers = Buffers { header: &overlay.header, records, lengths: lengths_bytes, lists };
             load_buffers(&buffers, vector_bytes, lengths, place)
         }
     }?;

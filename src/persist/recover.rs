@@ -179,20 +179,33 @@ pub(super) fn recover(storage: &dyn Storage, directory: &Path, journal_file: &mu
 /// What the files of a half-applied directory will hold, for a reader that must not write.
 pub(super) struct Overlay {
     pub(super) header: HeaderBytes,
-    /// By the numbers of [`DATA_FILES`].
-    pub(super) data: [Vec<u8>; 4],
+    /// By the numbers of [`DATA_FILES`]; None where one is missing, which only sums may be outside of salvage.
+    pub(super) data: [Option<Vec<u8>>; 4],
+}
+
+impl Overlay {
+    /// The bytes of a file.
+    pub(super) fn bytes(&self, file: usize) -> &[u8] {
+        self.data[file].as_deref().unwrap_or_default()
+    }
 }
 
 /// The overlay of a directory, if it needs one.
 pub(super) fn overlay(storage: &dyn Storage, directory: &Path, header: &HeaderBytes) -> Result<Option<Overlay>> {
     let journal = journal_of(storage, directory)?;
     match (judge(header, journal.as_ref())?, &journal) {
-        (Verdict::Begun, Some(journal)) => lay_over(storage, directory, journal).map(Some),
+        (Verdict::Begun, Some(journal)) => {
+            let overlay = lay_over(storage, directory, journal)?;
+            match (0..SUMS).find(|file| overlay.data[*file].is_none()) {
+                Some(file) => Err(storage::missing(&directory.join(DATA_FILES[file]))),
+                None => Ok(Some(overlay)),
+            }
+        }
         _ => Ok(None),
     }
 }
 
-/// As [`overlay`], where header.bin may be missing or damaged: then a whole journal counts unless a file is longer than it
+/// As [`overlay`], where files may be missing or damaged: without header.bin a whole journal counts unless a file is longer than it
 /// would make it, which another program has written since.
 pub(super) fn interrupted(storage: &dyn Storage, directory: &Path, header: Option<&HeaderBytes>) -> Option<Overlay> {
     let journal = journal_of(storage, directory).ok()??;
@@ -216,9 +229,12 @@ fn journal_of(storage: &dyn Storage, directory: &Path) -> Result<Option<Journal>
     file.map_or(Ok(None), |file| Journal::read(file.as_ref()))
 }
 
-/// What a journal makes of the files.
+/// Bytes that a journal may leave between the end of a file and a range: what it says costs memory as it has bytes itself.
+const GAP: usize = 16 << 20;
+
+/// What a journal makes of the files that there are.
 fn lay_over(storage: &dyn Storage, directory: &Path, journal: &Journal) -> Result<Overlay> {
-    let mut data = [const { Vec::new() }; 4];
+    let mut data = [const { None }; 4];
     let needed = journal.needed()?;
     for (file, name) in DATA_FILES.into_iter().enumerate() {
         let new = storage.open(&new_name(directory, name), Access::Read)?;
@@ -226,20 +242,22 @@ fn lay_over(storage: &dyn Storage, directory: &Path, journal: &Journal) -> Resul
             (Kind::Replacement, Some(new)) => Some(new),
             _ => storage.open(&directory.join(name), Access::Read)?,
         };
-        match found {
+        if let Some(found) = found {
             // Files may be far longer than their content.
-            Some(found) => data[file] = storage::read(found.as_ref(), 0, found.len()?.min(needed[file]))?,
-            None if file == SUMS => {}
-            None => return Err(storage::missing(&directory.join(name))),
+            data[file] = Some(storage::read(found.as_ref(), 0, found.len()?.min(needed[file]))?);
         }
     }
     for range in journal.ranges()? {
-        let (bytes, start) = (&mut data[range.file], range.offset as usize);
+        let Some(bytes) = &mut data[range.file] else { continue };
+        let start = range.offset as usize;
         let end = start + range.bytes.len();
         if range.file == SUMS && bytes.is_empty() || end as u64 > needed[range.file] {
             continue; // not of these records
         }
         if bytes.len() < end {
+            if start.saturating_sub(bytes.len()) > GAP {
+                return Err(corrupt(format!("{JOURNAL_FILE}: bytes far behind the end of a file")));
+            }
             let no_memory = |_| crate::error::out_of_memory("a half-applied directory");
             bytes.try_reserve(end - bytes.len()).map_err(no_memory)?;
             bytes.resize(end, 0);

@@ -5,7 +5,8 @@ use std::io;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
-use crate::error::{Error, Result};
+use super::holes;
+use crate::error::{corrupt, Error, Result};
 use crate::platform::{self, FileExt};
 pub(crate) use crate::platform::{Moment, Stamp};
 
@@ -45,6 +46,10 @@ pub(crate) trait Readable: Send {
     fn len(&self) -> Result<u64>;
     /// Fills `bytes` from an offset on.
     fn read_at(&self, bytes: &mut [u8], offset: u64) -> Result<()>;
+    /// How many bytes may be read into memory, see [`holes::readable`].
+    fn readable(&self) -> Result<u64> {
+        self.len()
+    }
 }
 
 /// An open file.
@@ -93,9 +98,12 @@ pub(super) fn open(storage: &dyn Storage, path: &Path, access: Access) -> Result
     storage.open(path, access)?.ok_or_else(|| missing(path))
 }
 
-/// All bytes of a file from an offset on.
+/// Bytes of a file from an offset on; nearly all of them in a hole are refused.
 pub(super) fn read(file: &dyn StorageFile, offset: u64, len: u64) -> Result<Vec<u8>> {
     let no_memory = || crate::error::out_of_memory("a part of a file");
+    if len > file.readable()? {
+        return Err(corrupt(format!("{len} bytes, nearly all of them a hole in the file")));
+    }
     let len = usize::try_from(len).map_err(|_| no_memory())?;
     let mut bytes = Vec::new();
     bytes.try_reserve_exact(len).map_err(|_| no_memory())?;
@@ -196,6 +204,10 @@ impl Readable for OsFile {
 
     fn read_at(&self, bytes: &mut [u8], offset: u64) -> Result<()> {
         self.failed("read", self.file.read_exact_at(bytes, offset))
+    }
+
+    fn readable(&self) -> Result<u64> {
+        Ok(holes::readable(&self.file, 0, self.len()?))
     }
 }
 

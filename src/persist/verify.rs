@@ -168,11 +168,11 @@ fn open(storage: &dyn Storage, path: &Path) -> Result<[Box<dyn StorageFile>; 4]>
 /// As [`compare`], for what a half-applied directory will hold.
 pub(super) fn compare_overlay(overlay: &Overlay) -> Result<Verified> {
     let header = header_of(&overlay.header)?;
-    let head = overlay.data[SUMS].first_chunk().and_then(SumsHead::from_bytes);
+    let head = overlay.bytes(SUMS).first_chunk().and_then(SumsHead::from_bytes);
     let Some(head) = head.filter(|head| head.header == overlay.header) else {
         return Ok(Verified { records: header.count as u64, ..Verified::default() });
     };
-    let files = overlay.data.each_ref().map(|bytes| Memory(bytes));
+    let files = std::array::from_fn(|file| Memory(overlay.bytes(file)));
     compare_files(&files.each_ref().map(|file| file as &dyn Readable), &header, &head, Trust::Compare)
 }
 

@@ -115,19 +115,23 @@ impl Remains {
         let read = open(HEADER_FILE).and_then(|file| file.read(0, DIRECTORY_HEADER.min(file.len))).unwrap_or_default();
         let found: Option<HeaderBytes> = read.first_chunk().copied();
         let part = |name: &str| open(name).ok().map(Part::File);
-        if let Some(Overlay { header, data: [records, lengths, lists, sums] }) =
+        if let Some(Overlay { header, data: [Some(records), lengths, lists, sums] }) =
             interrupted(&OsStorage, path, found.as_ref())
         {
-            let head = sums.first_chunk().and_then(SumsHead::from_bytes).filter(|head| head.header == header);
+            let head = sums
+                .as_deref()
+                .and_then(<[u8]>::first_chunk)
+                .and_then(SumsHead::from_bytes)
+                .filter(|head| head.header == header);
             let layout = head.and_then(|_| header_of(&header).ok()).map(|header| header.layout);
             return Ok(Self {
                 header: header[4..].to_vec(),
                 right_header: true,
                 records: Part::Memory(records),
                 start: 0,
-                lengths: Some(Part::Memory(lengths)),
-                lists: Some(Part::Memory(lists)),
-                sums: layout.map(|layout| Sums { part: Part::Memory(sums), layout }),
+                lengths: lengths.map(Part::Memory),
+                lists: lists.map(Part::Memory),
+                sums: sums.zip(layout).map(|(sums, layout)| Sums { part: Part::Memory(sums), layout }),
                 single: false,
             });
         }

@@ -176,3 +176,40 @@ fn a_journal_that_is_not_whole_is_none() {
     drop(open(&path).unwrap());
     assert!(!path.join("data_level0.bin.new").exists());
 }
+
+/// A few kilobytes that say they have terabytes cost no more memory than kilobytes do.
+#[test]
+fn a_journal_of_sparse_files_is_refused() {
+    let sparse = |name: &str, path: &Path| {
+        fs::File::options().write(true).open(path.join(name)).unwrap().set_len(1 << 42).unwrap();
+    };
+    let many = |draft: &mut Draft| draft.head.header_after[20..28].copy_from_slice(&(1u64 << 31).to_le_bytes());
+    type Spoil<'a> = &'a dyn Fn(&mut Draft, &Path);
+    let wrong: [(&str, Spoil<'_>); 3] = [
+        ("a hole of records", &|draft, path| {
+            many(draft);
+            sparse("data_level0.bin", path);
+        }),
+        ("a range far behind", &|draft, _| {
+            many(draft);
+            draft.changes.put(1, 1 << 32, |to| to.extend_from_slice(&[1; 8]));
+            draft.head.after[1] = (1 << 32) + 8;
+        }),
+        ("a hole of lists", &|draft, path| {
+            many(draft);
+            sparse("link_lists.bin", path);
+        }),
+    ];
+    for (what, spoil) in wrong {
+        let folder = Folder::new("sparse-journal");
+        let path = folder.0.join("directory");
+        create_directory(&index_of(ROWS), &path).unwrap();
+        let mut draft = draft(&path);
+        spoil(&mut draft, &path);
+        begin(&path, draft);
+        for check in [Check::Fast, Check::Deep] {
+            assert!(matches!(read_only(&path, check), Err(Error::Corrupt(_))), "{what}");
+        }
+        assert!(matches!(verify(&path), Err(Error::Corrupt(_))), "{what}");
+    }
+}

@@ -7,7 +7,7 @@ use super::{index_of, Folder};
 use crate::error::Error;
 use crate::index::{AddMode, Index};
 use crate::params::{Metric, Params};
-use crate::persist::journal::{Changes, Head, Kind, DATA_FILES};
+use crate::persist::journal::{Changes, Head, HeaderBytes, Kind, DATA_FILES};
 use crate::persist::storage::{OsStorage, Storage};
 use crate::persist::{create_directory, salvage, save, Format, Report, SalvageParams};
 use crate::persist::{DAMAGED_HEADER, DAMAGED_LENGTHS, DAMAGED_LISTS, DAMAGED_RECORDS};
@@ -97,7 +97,7 @@ fn what_was_written_since_is_not_taken_back() {
             let _ = fs::remove_dir_all(&path);
             create_directory(&index_of(first), &path).unwrap();
             if journal {
-                leave_journal(&path);
+                leave_journal(&path, |changes| changes.put(2, 0, |to| to.extend_from_slice(&[0; 4])));
             }
             for name in ["header.bin", "data_level0.bin", "length.bin", "link_lists.bin"] {
                 fs::copy(longer.join(name), path.join(name)).unwrap();
@@ -113,18 +113,51 @@ fn what_was_written_since_is_not_taken_back() {
     }
 }
 
-/// The journal of a persist that is done.
-fn leave_journal(path: &Path) {
+/// A persist that was begun is carried on with, whatever else the directory has lost.
+#[test]
+fn a_begun_persist_counts_where_files_are_missing() {
+    let folder = Folder::new("salvage-begun");
+    let path = folder.0.join("directory");
+    for metric in [Metric::L2, Metric::Cosine] {
+        for missing in [&["length.bin"][..], &["link_lists.bin"], &["length.bin", "link_lists.bin"]] {
+            let _ = fs::remove_dir_all(&path);
+            let index = Index::new(&Params { metric, ..Params::new(3) }).unwrap();
+            let vectors: Vec<f32> = (0..3 * ROWS).map(|i| (1 + i * i % 101) as f32).collect();
+            let labels: Vec<u64> = (0..ROWS).collect();
+            index.add(&vectors, &labels, AddMode::default(), 1, false, &mut |_, _| {}).unwrap();
+            create_directory(&index, &path).unwrap();
+            drop(index);
+            let stride = fs::metadata(path.join("data_level0.bin")).unwrap().len() / ROWS;
+            let poison = leave_journal(&path, |changes| {
+                changes.put(0, 8 * stride - 8, |to| to.extend_from_slice(&777u64.to_le_bytes()));
+                changes.put(1, 4 * 7, |to| to.extend_from_slice(&2f32.to_le_bytes()));
+                changes.put(2, 4 * 7, |to| to.extend_from_slice(&[0; 4]));
+            });
+            fs::write(path.join("header.bin"), poison).unwrap();
+            missing.iter().chain(&["hnx.sums"]).for_each(|name| fs::remove_file(path.join(name)).unwrap());
+            let (index, report) = salvaged(&path, metric);
+            index.get(&[777], &mut [0.0; 3]).unwrap();
+            let lost = [("length.bin", DAMAGED_LENGTHS), ("link_lists.bin", DAMAGED_LISTS)];
+            let lost = lost.iter().filter(|(name, _)| missing.contains(name)).fold(0, |all, (_, flag)| all | flag);
+            let told = lost & if metric == Metric::Cosine { !0 } else { !DAMAGED_LENGTHS };
+            assert_eq!((report.kept, report.damage), (ROWS, told), "{metric:?}, {missing:?}");
+        }
+    }
+}
+
+/// Leaves a journal of a persist that changes no header; returns the header of one that was begun.
+fn leave_journal(path: &Path, ranges: impl FnOnce(&mut Changes)) -> HeaderBytes {
     let header = *fs::read(path.join("header.bin")).unwrap().first_chunk().unwrap();
     let lens = DATA_FILES.map(|name| fs::metadata(path.join(name)).unwrap().len());
     let mut changes = Changes::default();
-    changes.put(2, 0, |to| to.extend_from_slice(&[0; 4]));
+    ranges(&mut changes);
     let (nonce, sequence, body_len, body_hash) = (99, 2, 0, 0);
     let (kind, before, after) = (Kind::Changes, lens, lens);
     let head =
         Head { kind, nonce, sequence, body_len, body_hash, before, after, header_before: header, header_after: header };
     let mut file = OsStorage.create(&path.join("hnx.journal")).unwrap().unwrap();
     changes.finish(head).unwrap().write(file.as_mut(), b"1").unwrap();
+    head.poison()
 }
 
 /// Of two records with one label the live one is kept, even if its checksum says that something else of it is damaged.
