@@ -338,3 +338,46 @@ fn guided_adds_make_as_good_a_graph() {
         assert!(ask(&guided, &queries, 10, 60, Exactness::Default).iter().all(|(label, _)| *label >= 300));
     }
 }
+
+/// Rows whose candidates are looked for together find each other, and one that fails or comes twice is no harm to the others.
+#[test]
+fn guided_adds_of_one_call_link_to_each_other() {
+    let (dim, first, pairs) = (24, 2000, 60);
+    let mut rng = SmallRng::seed_from_u64(37);
+    let index = Index::new(&Params { m: 8, ef_construction: 60, ..Params::new(dim) }).unwrap();
+    let mode = AddMode { guided: true, ..AddMode::default() };
+    let labels: Vec<u64> = (0..first).collect();
+    let mut vectors = random(&mut rng, first as usize, dim);
+    // Some are farther out than the pairs will be: codes must be able to tell those.
+    vectors.chunks_exact_mut(dim).step_by(10).for_each(|vector| vector.iter_mut().for_each(|x| *x *= 8.0));
+    index.add(&vectors, &labels, mode, 1, false, &mut |_, _| {}).unwrap();
+    // Each pair is alone, away from all others; the label of each fourth one is known by then.
+    let (mut vectors, mut labels) = (random(&mut rng, 2 * pairs, dim), Vec::new());
+    for (pair, two) in vectors.chunks_exact_mut(2 * dim).enumerate() {
+        let (one, other) = two.split_at_mut(dim);
+        one[pair % dim] += if pair < dim { 4.0 } else { -4.0 };
+        other.copy_from_slice(one);
+        other[0] += 0.001;
+        let label = first + 2 * pair as u64;
+        labels.extend([label, if pair % 4 == 3 { label - 2 } else { label + 1 }]);
+    }
+    vectors[10 * dim + 5] = f32::NAN;
+    let mut failed = Vec::new();
+    let added = index.add(&vectors, &labels, mode, 1, true, &mut |row, error| {
+        if error.is_some() {
+            failed.push(row);
+        }
+    });
+    assert!(matches!(added, Err(crate::error::Error::InvalidArgument(_))));
+    assert_eq!(failed, [10]);
+    let known = pairs as u64 / 4;
+    assert_eq!(index.count() as u64, first + 2 * pairs as u64 - known - 1);
+    let slot = |label: u64| index.labels().unwrap().with_slot(label, |slot| slot.unwrap());
+    for pair in (0..pairs).filter(|pair| pair % 4 < 2 && *pair != 5) {
+        let (one, other) = (slot(labels[2 * pair]), slot(labels[2 * pair + 1]));
+        assert!(index.store().links0(other).raw().any(|id| id == one.id()), "pair {pair}");
+        assert!(index.store().links0(one).raw().any(|id| id == other.id()), "pair {pair}");
+        let links: Vec<u32> = index.store().links0(other).raw().collect();
+        assert!((1..links.len()).all(|at| !links[at..].contains(&links[at - 1])), "pair {pair}: {links:?}");
+    }
+}

@@ -68,7 +68,9 @@ pub(crate) struct Batch<'a, 'v> {
     /// The session, and the same on what the walk measures.
     pub(crate) view: &'a View<'v>,
     pub(crate) walk: &'a View<'v>,
-    /// The same on codes, if the walk is on sketches.
+    /// Whether that are sketches.
+    pub(crate) sketches: bool,
+    /// The same on codes, by which is scored what a walk on sketches found.
     pub(crate) codes: Option<&'a View<'v>>,
     pub(crate) entry: (Slot, usize),
     pub(crate) k: usize,
@@ -78,7 +80,7 @@ impl Batch<'_, '_> {
     /// What a lane's walk measures from.
     #[inline(always)]
     fn query<'q>(&self, coded: &'q CodedQuery) -> Query<'q> {
-        self.walk.query(if self.codes.is_some() { coded.sketch.bytes() } else { coded.code.bytes() })
+        self.walk.query(if self.sketches { coded.sketch.bytes() } else { coded.code.bytes() })
     }
 }
 
