@@ -67,24 +67,17 @@ fn choose<K: Kernel>(
     mut guide: Option<&mut Guide<'_, '_>>,
     work: &mut Work<K::Distance>,
 ) -> Result<()> {
-    let known = guide.as_ref().and_then(|guide| guide.known());
-    if let Some(known) = known.filter(|_| level == 0) {
-        let nearest = Near { distance: K::Distance::default(), slot: start };
-        take_nearest::<K>(view, query, known.iter().copied(), work);
-        choose_on_level::<K>(graph, view, nearest, work);
-        return Ok(());
-    }
     let (first, mut near) = start_of::<K>(view, query, (start, top), level, &mut work.hop);
     let start_is_deleted = view.is_deleted(start);
     let ef = work.ef_construction;
     for level in (0..=level.min(top)).rev() {
-        match (&mut guide, known) {
-            (Some(_), Some(known)) if level == 0 => take_nearest::<K>(view, query, known.iter().copied(), work),
-            (Some(guide), _) if level == 0 => match guide.find(near.slot)? {
-                Some(found) => take_nearest::<K>(view, query, found.iter().map(|near| near.slot), work),
-                None => search_layer::<K>(view, query, near.slot, level, ef, None, work)?,
-            },
-            _ => search_layer::<K>(view, query, near.slot, level, ef, None, work)?,
+        let guided = match &mut guide {
+            Some(guide) if level == 0 => guide.find(near.slot)?,
+            _ => None,
+        };
+        match guided {
+            Some(candidates) => take_nearest::<K>(view, query, candidates, work),
+            None => search_layer::<K>(view, query, near.slot, level, ef, None, work)?,
         }
         if start_is_deleted {
             work.found.push(first);
@@ -106,15 +99,10 @@ fn choose<K: Kernel>(
 
 /// Leaves the `ef_construction` nearest of what a guide has found in `work.found`.
 #[inline(always)]
-fn take_nearest<K: Kernel>(
-    view: &View<'_>,
-    query: Query<'_>,
-    found_by_guide: impl ExactSizeIterator<Item = Slot>,
-    work: &mut Work<K::Distance>,
-) {
+fn take_nearest<K: Kernel>(view: &View<'_>, query: Query<'_>, near: &[Near<i32>], work: &mut Work<K::Distance>) {
     let Work { hop, found, ef_construction, .. } = work;
-    hop.reserve(found_by_guide.len());
-    let count = hop.take(found_by_guide);
+    hop.reserve(near.len());
+    let count = hop.take(near.iter().map(|near| near.slot));
     hop.measure::<K>(view, query, count);
     found.clear();
     for at in 0..count {

@@ -1,6 +1,5 @@
 //! Adding: insert, update, revive, replace; one row or many, from one thread or several.
 
-use std::ops::Range;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::Mutex;
 
@@ -10,7 +9,6 @@ use crate::distance::kernel::Ruler;
 use crate::distance::normalise;
 use crate::error::{invalid, Error, Result};
 use crate::params::{Metric, MAX_RECORDS};
-use crate::search::lanes::LANES;
 use crate::search::scratch::Scratch;
 use crate::store::data::Data;
 use crate::store::view::View;
@@ -32,9 +30,6 @@ pub struct AddMode {
 
 /// Rows a thread should have to be worth its start.
 const ROWS_PER_THREAD: usize = 8;
-
-/// Rows whose candidates are looked for together, in adds by codes.
-const GROUP: usize = 16;
 
 impl Index {
     /// Adds `labels.len()` vectors of `dim` floats. `threads`: 0 for all cores. `report` is called once for each row
@@ -76,51 +71,19 @@ impl Index {
     }
 
     fn add_rows(&self, vectors: &[f32], labels: &[u64], mode: AddMode, rows: &Rows, outcome: &Mutex<Outcome<'_>>) {
-        let vector = |row: usize| &vectors[row * self.dim()..(row + 1) * self.dim()];
         self.core.with_scratch(|scratch| {
-            while let Some(group) = rows.take(labels.len(), if mode.guided { GROUP } else { 1 }) {
-                let ahead = group.len() > 1 && self.look_ahead(vectors, labels, group.clone(), scratch);
-                for row in group.clone() {
-                    if ahead {
-                        std::mem::swap(&mut scratch.scouted, &mut scratch.ahead[row - group.start]);
-                    }
-                    let result = self.add_one(vector(row), labels[row], mode, scratch);
-                    if ahead {
-                        self.tell_those_to_come(labels[row], row + 1 - group.start, scratch);
-                    }
-                    if result.is_err() {
-                        rows.failed();
-                    }
-                    lock(outcome).row(row, result);
-                    if row % 256 == 255 {
-                        self.renew_codes(1);
-                    }
-                    if rows.stopped() {
-                        return;
-                    }
+            while let Some(row) = rows.take(labels.len()) {
+                let vector = &vectors[row * self.dim()..(row + 1) * self.dim()];
+                let result = self.add_one(vector, labels[row], mode, scratch);
+                if result.is_err() {
+                    rows.failed();
+                }
+                lock(outcome).row(row, result);
+                if row % 256 == 255 {
+                    self.renew_codes(1);
                 }
             }
         });
-    }
-
-    /// Finds the candidates of rows that are to be added by codes; false if they have to be looked for one by one.
-    fn look_ahead(&self, vectors: &[f32], labels: &[u64], group: Range<usize>, scratch: &mut Scratch) -> bool {
-        if self.has_deletions() || !self.store().has_codes() {
-            return false;
-        }
-        scratch.make_lanes(group.len().min(LANES), self.store());
-        let vectors = &vectors[group.start * self.dim()..group.end * self.dim()];
-        // What fails here, for lack of memory, is tried again or fails again in the insertions.
-        self.scout(vectors, &labels[group], scratch).is_ok()
-    }
-
-    /// A row that was added is a candidate of those to come, which were looked ahead for without it.
-    fn tell_those_to_come(&self, label: u64, next: usize, scratch: &mut Scratch) {
-        scratch.scouted.clear();
-        let Some(slot) = self.labels.with_slot(label, |slot| slot) else { return };
-        for candidates in scratch.ahead.iter_mut().skip(next).filter(|all| !all.is_empty() && !all.contains(&slot)) {
-            candidates.push(slot);
-        }
     }
 
     fn add_one(&self, vector: &[f32], label: u64, mode: AddMode, scratch: &mut Scratch) -> Result<()> {
@@ -189,14 +152,13 @@ impl Index {
     /// Adds the vector in the scratch, whose buffers are ready, under a new label, whose lock the caller holds.
     pub(super) fn insert(&self, label: u64, length: f32, guided: bool, scratch: &mut Scratch) -> Result<()> {
         self.check_capacity()?;
-        let Scratch { cell, work, integers, vector, lanes, scouted, .. } = scratch;
+        let Scratch { cell, work, integers, vector, lanes, .. } = scratch;
         work.deletions = self.has_deletions();
         work.ef_construction = self.ef_construction;
         let level = self.core.graph().draw_level();
         let view = View::open(self.store(), cell, self.ruler());
         let mut claim = || self.claim(level, vector.bytes(), length, label);
-        let found = (&mut lanes[0], &scouted[..]);
-        if self.insert_coded(&view, (vector, level), guided, &mut claim, (work, integers), found)? {
+        if self.insert_coded(&view, (vector, level), guided, &mut claim, (work, integers), &mut lanes[0])? {
             return Ok(());
         }
         self.engine.insert(self.core.graph(), &view, view.query(vector.bytes()), level, None, &mut claim, work)
@@ -260,24 +222,18 @@ struct Rows {
 }
 
 impl Rows {
-    /// The next `count` rows, or fewer where there are no more.
-    fn take(&self, rows: usize, count: usize) -> Option<Range<usize>> {
-        if self.stopped() {
+    fn take(&self, rows: usize) -> Option<usize> {
+        if self.stop.load(Ordering::Relaxed) {
             return None;
         }
-        let row = self.next.fetch_add(count, Ordering::Relaxed);
-        (row < rows).then(|| row..(row + count).min(rows))
+        let row = self.next.fetch_add(1, Ordering::Relaxed);
+        (row < rows).then_some(row)
     }
 
     fn failed(&self) {
         if !self.keep_going {
             self.stop.store(true, Ordering::Relaxed);
         }
-    }
-
-    /// Whether no more are to be tried.
-    fn stopped(&self) -> bool {
-        self.stop.load(Ordering::Relaxed)
     }
 }
 

@@ -2,7 +2,6 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use super::add::check_finite;
 use super::Index;
 use crate::codes::quantiser::CodedQuery;
 use crate::codes::{trained_on, Codes, FIRST, GROWTH};
@@ -158,8 +157,7 @@ impl Index {
             put(lane.row, &work.results);
         };
         let rescored_by = measured.by_sketches().then_some(&measured.codes);
-        let (walk, sketches) = (measured.walk(), measured.by_sketches());
-        let batch = Batch { view: &view, walk, sketches, codes: rescored_by, entry, k: ask.k };
+        let batch = Batch { view: &view, walk: measured.walk(), codes: rescored_by, entry, k: ask.k };
         let lanes = &mut lanes[..count.min(LANES)];
         self.code_engine.run(&batch, lanes, &mut begin, &mut end)?;
         // Vectors so long that their codes mean nothing.
@@ -172,42 +170,6 @@ impl Index {
         Ok(true)
     }
 
-    /// Finds by codes what insertions would look for one by one, for several rows at a time: memory that one waits for travels
-    /// while others are worked on. Leaves it in `scratch.ahead`, nothing for rows that are to be added in another way.
-    pub(super) fn scout(&self, vectors: &[f32], labels: &[u64], scratch: &mut Scratch) -> Result<()> {
-        let Scratch { cell, lanes, ahead, .. } = scratch;
-        ahead.resize_with(labels.len().max(ahead.len()), Vec::new);
-        ahead.iter_mut().for_each(Vec::clear);
-        let (map, entry) = (self.labels()?, self.core.graph().entry());
-        let view = View::open(self.store(), cell, self.ruler());
-        let entry = entry.and_then(|(slot, level)| Some((view.slot(slot.id())?, level)));
-        let (Some(codes), Some(entry)) = (view.codes(), entry) else { return Ok(()) };
-        let lossless = view.codes_are_lossless(codes);
-        let measured = Measured::of(&view, codes, true);
-        let mut rows = labels.iter().zip(vectors.chunks_exact(self.dim())).enumerate();
-        let mut begin = |lane: &mut Lane| {
-            for (row, (label, vector)) in rows.by_ref() {
-                let length = self.prepare(vector, &mut lane.vector);
-                if !length.is_finite() || check_finite(vector).is_err() || map.with_slot(*label, |slot| slot.is_some())
-                {
-                    continue;
-                }
-                codes.prepare(lane.vector.floats(), &mut lane.coded);
-                lane.coded.lossless &= lossless;
-                lane.row = row;
-                lane.ef = measured.for_query(&lane.coded, self.ef_construction, LINK_SHARE).2.min(view.count());
-                if lane.coded.is_usable() {
-                    return true;
-                }
-            }
-            false
-        };
-        let mut end = |lane: &mut Lane| ahead[lane.row].extend(lane.work.near.iter().map(|near| near.slot));
-        let (walk, sketches) = (measured.walk(), measured.by_sketches());
-        let batch = Batch { view: &view, walk, sketches, codes: None, entry, k: 0 };
-        self.code_engine.run(&batch, &mut lanes[..labels.len().min(LANES)], &mut begin, &mut end)
-    }
-
     /// Inserts by codes: if `guided`, with candidates that sketches or codes have found; else where codes are the vectors,
     /// with the same graph. False where neither is so; nothing was done then.
     pub(super) fn insert_coded(
@@ -217,7 +179,7 @@ impl Index {
         guided: bool,
         claim: &mut Claim<'_>,
         (work, integers): (&mut Work, &mut Work<i32>),
-        (lane, scouted): (&mut Lane, &[Slot]),
+        lane: &mut Lane,
     ) -> Result<bool> {
         let Some(codes) = view.codes() else { return Ok(false) };
         let lossless = view.codes_are_lossless(codes);
@@ -233,12 +195,7 @@ impl Index {
         }
         let measured = Measured::of(view, codes, true);
         let (on, query, ef) = measured.for_query(coded, self.ef_construction, LINK_SHARE);
-        // Some of what was found before may have been deleted since.
-        let scouted = if deletions { &[] } else { scouted };
-        let mut guide = match guided {
-            true => Some(self.code_engine.guide(measured.by_sketches(), on, query, ef, walk).scouted(scouted)),
-            false => None,
-        };
+        let mut guide = guided.then(|| self.code_engine.guide(measured.by_sketches(), on, query, ef, walk));
         let graph = self.core.graph();
         if coded.lossless {
             let code = measured.codes.query(coded.code.bytes());

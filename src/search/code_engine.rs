@@ -225,7 +225,7 @@ impl CodeEngine {
         end: &mut dyn FnMut(&mut Lane),
     ) -> Result<()> {
         // SAFETY: see above.
-        unsafe { (self.run[usize::from(batch.sketches)])(batch, lanes, begin, end) }
+        unsafe { (self.run[usize::from(batch.codes.is_some())])(batch, lanes, begin, end) }
     }
 
     /// [`guided::rescore`].

@@ -27,8 +27,6 @@ pub(crate) struct Guide<'a, 'v> {
     /// How many records it keeps.
     ef: usize,
     work: &'a mut Work<i32>,
-    /// What it would find, if that is known.
-    scouted: &'a [Slot],
 }
 
 impl<'a, 'v> Guide<'a, 'v> {
@@ -42,17 +40,7 @@ impl<'a, 'v> Guide<'a, 'v> {
         ef: usize,
         work: &'a mut Work<i32>,
     ) -> Self {
-        Self { walk, view, query, ef, work, scouted: &[] }
-    }
-
-    /// With what a walk for the same query has found before, none of it deleted.
-    pub(crate) fn scouted(self, scouted: &'a [Slot]) -> Self {
-        Self { scouted, ..self }
-    }
-
-    /// What is known without a walk.
-    pub(crate) fn known(&self) -> Option<&'a [Slot]> {
-        (!self.scouted.is_empty()).then_some(self.scouted)
+        Self { walk, view, query, ef, work }
     }
 
     /// The nearest records by what the walk measures that can be reached from `start` on the ground, nearest first; None

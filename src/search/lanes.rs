@@ -68,9 +68,7 @@ pub(crate) struct Batch<'a, 'v> {
     /// The session, and the same on what the walk measures.
     pub(crate) view: &'a View<'v>,
     pub(crate) walk: &'a View<'v>,
-    /// Whether that are sketches.
-    pub(crate) sketches: bool,
-    /// The same on codes, by which is scored what a walk on sketches found.
+    /// The same on codes, if the walk is on sketches.
     pub(crate) codes: Option<&'a View<'v>>,
     pub(crate) entry: (Slot, usize),
     pub(crate) k: usize,
@@ -80,7 +78,7 @@ impl Batch<'_, '_> {
     /// What a lane's walk measures from.
     #[inline(always)]
     fn query<'q>(&self, coded: &'q CodedQuery) -> Query<'q> {
-        self.walk.query(if self.sketches { coded.sketch.bytes() } else { coded.code.bytes() })
+        self.walk.query(if self.codes.is_some() { coded.sketch.bytes() } else { coded.code.bytes() })
     }
 }
 

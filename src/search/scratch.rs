@@ -140,9 +140,6 @@ pub(crate) struct Scratch {
     pub(crate) vector: Data,
     /// The queries of a batch that codes guide.
     pub(crate) lanes: Vec<Lane>,
-    /// What they have found for the rows that are added next, and for the one that is added now.
-    pub(crate) ahead: Vec<Vec<Slot>>,
-    pub(crate) scouted: Vec<Slot>,
     home: Arc<Home>,
 }
 
@@ -180,8 +177,8 @@ impl Scratches {
             let vector = Data::new(store.layout().vector_bytes);
             let cell = store.rewrites().register();
             let (work, integers, keys) = Default::default();
-            let (lanes, ahead, scouted) = Default::default();
-            Box::new(Scratch { cell, work, integers, keys, vector, lanes, ahead, scouted, home: Arc::clone(&self.0) })
+            let lanes = Vec::new();
+            Box::new(Scratch { cell, work, integers, keys, vector, lanes, home: Arc::clone(&self.0) })
         })
     }
 }
