@@ -179,7 +179,8 @@ pub(super) fn recover(storage: &dyn Storage, directory: &Path, journal_file: &mu
 /// What the files of a half-applied directory will hold, for a reader that must not write.
 pub(super) struct Overlay {
     pub(super) header: HeaderBytes,
-    /// By the numbers of [`DATA_FILES`]; None where one is missing, which only sums may be outside of salvage.
+    /// By the numbers of [`DATA_FILES`]; None where one is missing, or ends long before what the journal writes, which only
+    /// sums may outside of salvage.
     pub(super) data: [Option<Vec<u8>>; 4],
 }
 
@@ -196,10 +197,12 @@ pub(super) fn overlay(storage: &dyn Storage, directory: &Path, header: &HeaderBy
     match (judge(header, journal.as_ref())?, &journal) {
         (Verdict::Begun, Some(journal)) => {
             let overlay = lay_over(storage, directory, journal)?;
-            match (0..SUMS).find(|file| overlay.data[*file].is_none()) {
-                Some(file) => Err(storage::missing(&directory.join(DATA_FILES[file]))),
-                None => Ok(Some(overlay)),
-            }
+            let Some(file) = (0..SUMS).find(|file| overlay.data[*file].is_none()) else { return Ok(Some(overlay)) };
+            let path = directory.join(DATA_FILES[file]);
+            Err(match storage.exists(&path)? {
+                true => corrupt(format!("{JOURNAL_FILE}: bytes far behind the end of {}", DATA_FILES[file])),
+                false => storage::missing(&path),
+            })
         }
         _ => Ok(None),
     }
@@ -229,13 +232,15 @@ fn journal_of(storage: &dyn Storage, directory: &Path) -> Result<Option<Journal>
     file.map_or(Ok(None), |file| Journal::read(file.as_ref()))
 }
 
-/// Bytes that a journal may leave between the end of a file and a range: what it says costs memory as it has bytes itself.
-const GAP: usize = 16 << 20;
+/// Bytes that a journal may leave between the ends of files and its ranges, beside as many as there are in the files: what
+/// it says costs memory in proportion to what is stored.
+const GAPS: usize = 16 << 20;
 
 /// What a journal makes of the files that there are.
 fn lay_over(storage: &dyn Storage, directory: &Path, journal: &Journal) -> Result<Overlay> {
     let mut data = [const { None }; 4];
     let needed = journal.needed()?;
+    let mut gaps = GAPS;
     for (file, name) in DATA_FILES.into_iter().enumerate() {
         let new = storage.open(&new_name(directory, name), Access::Read)?;
         let found = match (journal.head.kind, new) {
@@ -243,8 +248,10 @@ fn lay_over(storage: &dyn Storage, directory: &Path, journal: &Journal) -> Resul
             _ => storage.open(&directory.join(name), Access::Read)?,
         };
         if let Some(found) = found {
-            // Files may be far longer than their content.
-            data[file] = Some(storage::read(found.as_ref(), 0, found.len()?.min(needed[file]))?);
+            // Files may be far longer than their content: a hole that is far longer than all before it is behind it.
+            let bytes = storage::read(found.as_ref(), 0, found.readable()?.min(found.len()?).min(needed[file]))?;
+            gaps += bytes.len();
+            data[file] = Some(bytes);
         }
     }
     for range in journal.ranges()? {
@@ -255,9 +262,11 @@ fn lay_over(storage: &dyn Storage, directory: &Path, journal: &Journal) -> Resul
             continue; // not of these records
         }
         if bytes.len() < end {
-            if start.saturating_sub(bytes.len()) > GAP {
-                return Err(corrupt(format!("{JOURNAL_FILE}: bytes far behind the end of a file")));
-            }
+            let Some(left) = gaps.checked_sub(start.saturating_sub(bytes.len())) else {
+                data[range.file] = None;
+                continue;
+            };
+            gaps = left;
             let no_memory = |_| crate::error::out_of_memory("a half-applied directory");
             bytes.try_reserve(end - bytes.len()).map_err(no_memory)?;
             bytes.resize(end, 0);

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 use super::holes;
-use crate::error::{corrupt, Error, Result};
+use crate::error::{Error, Result};
 use crate::platform::{self, FileExt};
 pub(crate) use crate::platform::{Moment, Stamp};
 
@@ -98,12 +98,9 @@ pub(super) fn open(storage: &dyn Storage, path: &Path, access: Access) -> Result
     storage.open(path, access)?.ok_or_else(|| missing(path))
 }
 
-/// Bytes of a file from an offset on; nearly all of them in a hole are refused.
+/// Bytes of a file from an offset on.
 pub(super) fn read(file: &dyn StorageFile, offset: u64, len: u64) -> Result<Vec<u8>> {
     let no_memory = || crate::error::out_of_memory("a part of a file");
-    if len > file.readable()? {
-        return Err(corrupt(format!("{len} bytes, nearly all of them a hole in the file")));
-    }
     let len = usize::try_from(len).map_err(|_| no_memory())?;
     let mut bytes = Vec::new();
     bytes.try_reserve_exact(len).map_err(|_| no_memory())?;

@@ -185,7 +185,7 @@ fn a_journal_of_sparse_files_is_refused() {
     };
     let many = |draft: &mut Draft| draft.head.header_after[20..28].copy_from_slice(&(1u64 << 31).to_le_bytes());
     type Spoil<'a> = &'a dyn Fn(&mut Draft, &Path);
-    let wrong: [(&str, Spoil<'_>); 3] = [
+    let wrong: [(&str, Spoil<'_>); 4] = [
         ("a hole of records", &|draft, path| {
             many(draft);
             sparse("data_level0.bin", path);
@@ -194,6 +194,11 @@ fn a_journal_of_sparse_files_is_refused() {
             many(draft);
             draft.changes.put(1, 1 << 32, |to| to.extend_from_slice(&[1; 8]));
             draft.head.after[1] = (1 << 32) + 8;
+        }),
+        ("many ranges, each a little behind the one before", &|draft, _| {
+            many(draft);
+            (1..500).for_each(|i| draft.changes.put(1, i * (16 << 20), |to| to.push(1)));
+            draft.head.after[1] = 500 * (16 << 20);
         }),
         ("a hole of lists", &|draft, path| {
             many(draft);
@@ -207,9 +212,48 @@ fn a_journal_of_sparse_files_is_refused() {
         let mut draft = draft(&path);
         spoil(&mut draft, &path);
         begin(&path, draft);
+        let used = || -> u64 {
+            let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+            let peak = status.lines().find(|line| line.starts_with("VmHWM:"));
+            peak.and_then(|line| line.split_whitespace().nth(1)?.parse().ok()).unwrap_or(0)
+        };
+        let before = used();
         for check in [Check::Fast, Check::Deep] {
             assert!(matches!(read_only(&path, check), Err(Error::Corrupt(_))), "{what}");
         }
-        assert!(matches!(verify(&path), Err(Error::Corrupt(_))), "{what}");
+        assert!(
+            matches!(verify(&path), Err(Error::Corrupt(_)) | Ok(crate::persist::Verified { checked: 0, .. })),
+            "{what}"
+        );
+        // Other tests are at work meanwhile.
+        assert!(used() - before < 2 << 20, "{what}: {} KiB", used() - before);
+    }
+}
+
+/// Holes that are not hostile: checksums of records that another program has written are one, whatever is behind the end of
+/// lists, and lengths that were taken away. A reader that cannot finish a persist sees what it will make of them.
+#[test]
+fn a_journal_of_honest_holes_counts() {
+    let long = |name: &str, path: &Path| {
+        fs::File::options().write(true).open(path.join(name)).unwrap().set_len(1 << 36).unwrap();
+    };
+    type Make<'a> = &'a dyn Fn(&Path);
+    let holes: [(&str, Make<'_>); 4] = [
+        ("sums", &|path| long("hnx.sums", path)),
+        ("lists", &|path| long("link_lists.bin", path)),
+        ("lengths", &|path| fs::write(path.join("length.bin"), []).unwrap()),
+        ("records", &|path| long("data_level0.bin", path)),
+    ];
+    for (what, make) in holes {
+        let folder = Folder::new("honest-holes");
+        let path = folder.0.join("directory");
+        create_directory(&index_of(ROWS), &path).unwrap();
+        let mut draft = draft(&path);
+        draft.changes.put(1, 8, |to| to.extend_from_slice(&[0; 4]));
+        begin(&path, draft);
+        make(&path);
+        let index = read_only(&path, Check::Fast).unwrap();
+        assert!(index.get(&[77], &mut [0.0; 3]).is_ok(), "{what}");
+        verify(&path).unwrap();
     }
 }
