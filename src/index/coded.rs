@@ -236,7 +236,7 @@ impl<'v> Measured<'v> {
     }
 
     /// The session to walk in, the query in it, and how many candidates to keep to find as much as a walk by vectors
-    /// that keeps `ef`: by sketches more by one in `share`.
+    /// that keeps `ef`: by sketches more by one in `share`, by codes that blur by one in 32.
     fn for_query<'a>(&'a self, coded: &'a CodedQuery, ef: usize, share: usize) -> (&'a View<'v>, Query<'a>, usize) {
         match &self.sketches {
             Some(sketches) => (sketches, sketches.query(coded.sketch.bytes()), ef.saturating_add(ef / share + 3)),

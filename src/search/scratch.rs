@@ -132,7 +132,7 @@ impl Scratch {
 /// One thread's buffers for one index.
 pub(crate) struct Scratch {
     pub(crate) cell: Arc<SessionCell>,
-    /// For f32 distances; the others are used by indexes of other distances only.
+    /// For f32 distances; integers are those between codes that are the vectors, keys are a host's.
     pub(crate) work: Work,
     pub(crate) integers: Work<i32>,
     pub(crate) keys: Work<i64>,
