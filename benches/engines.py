@@ -111,7 +111,11 @@ class LibhnxCertified(Libhnx):
 
 
 class LibhnxGuided(Libhnx):
+    """Adds by codes, too: another graph than hnswlib's."""
     mode, exactness = 'GUIDED', 3
+
+    def add(self, index, x, first, threads):
+        index.add(x, np.arange(first, first + len(x)), threads=threads, flags=self.hnx.ADD_GUIDED)
 
 
 class Faiss(Engine):
