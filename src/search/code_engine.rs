@@ -11,6 +11,7 @@ use crate::error::Result;
 use crate::graph::insert::{self, Claim};
 use crate::graph::Graph;
 use crate::search::certified::{self, Coded};
+use crate::search::engine::InsertLoop;
 use crate::search::filter::Accept;
 use crate::search::guided::{self, Guide, WalkLoop};
 use crate::search::heap::Near;
@@ -24,15 +25,6 @@ use crate::store::Slot;
 type RescoreLoop = unsafe fn(&View<'_>, Query<'_>, &mut Work<i32>);
 type RunLoop =
     unsafe fn(&Batch<'_, '_>, &mut [Lane], &mut dyn FnMut(&mut Lane) -> bool, &mut dyn FnMut(&mut Lane)) -> Result<()>;
-type InsertLoop = unsafe fn(
-    &Graph,
-    &View<'_>,
-    Query<'_>,
-    usize,
-    Option<&mut Guide<'_, '_>>,
-    &mut Claim<'_>,
-    &mut Work<i32>,
-) -> Result<()>;
 type CertifiedLoop =
     unsafe fn(&Coded<'_, '_>, Option<(Slot, usize)>, Ask<'_>, &mut Work<f32>, &mut Hop<i32>) -> Result<()>;
 type MeasureLoop = unsafe fn(&View<'_>, Query<'_>, &[Near<i32>], (&Codes, &CodedQuery), usize, &mut Work<f32>);
@@ -44,7 +36,7 @@ pub(crate) struct CodeEngine {
     walk: [WalkLoop; 2],
     run: [RunLoop; 2],
     rescore: RescoreLoop,
-    insert: InsertLoop,
+    insert: InsertLoop<i32>,
     measure: MeasureLoop,
     certified: CertifiedLoop,
 }
@@ -235,8 +227,8 @@ impl CodeEngine {
         unsafe { (self.rescore)(on_codes, code, work) }
     }
 
-    #[allow(clippy::too_many_arguments, reason = "the loop's own arguments")]
     /// [`insert::insert`] between codes: for those that are the vectors, since records are compared with records.
+    #[allow(clippy::too_many_arguments, reason = "the loop's own arguments")]
     pub(crate) fn insert(
         &self,
         graph: &Graph,

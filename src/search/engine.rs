@@ -18,7 +18,8 @@ use crate::store::Slot;
 
 type QueryLoop<D> = unsafe fn(&View<'_>, Query<'_>, Option<(Slot, usize)>, Ask<'_>, &mut Work<D>) -> Result<()>;
 type LevelLoop<D> = unsafe fn(&View<'_>, Query<'_>, (Slot, usize), Ask<'_>, &mut Work<D>) -> Result<()>;
-type InsertLoop<D> = unsafe fn(
+/// The loop of [`insert::insert`], here and among codes.
+pub(super) type InsertLoop<D> = unsafe fn(
     &Graph,
     &View<'_>,
     Query<'_>,
