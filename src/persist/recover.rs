@@ -13,6 +13,7 @@ use std::path::{Path, PathBuf};
 use super::format::{HEADER_FILE, PERSISTENCE_VERSION};
 use super::journal::{header_of, retire, Head, HeaderBytes, Journal, Kind, Range, DATA_FILES, JOURNAL_FILE, SUMS};
 use super::storage::{self, Access, Storage, StorageFile};
+use super::sums::SumsHead;
 use crate::error::{corrupt, Result};
 
 /// The file that will take the place of `name`.
@@ -189,6 +190,11 @@ impl Overlay {
     pub(super) fn bytes(&self, file: usize) -> &[u8] {
         self.data[file].as_deref().unwrap_or_default()
     }
+
+    /// The head of the sums, if they are of these records.
+    pub(super) fn sums_head(&self) -> Option<SumsHead> {
+        self.bytes(SUMS).first_chunk().and_then(SumsHead::from_bytes).filter(|head| head.header == self.header)
+    }
 }
 
 /// The overlay of a directory, if it needs one.
@@ -208,8 +214,8 @@ pub(super) fn overlay(storage: &dyn Storage, directory: &Path, header: &HeaderBy
     }
 }
 
-/// As [`overlay`], where files may be missing or damaged: without header.bin a whole journal counts unless a file is longer than it
-/// would make it, which another program has written since.
+/// As [`overlay`], where files may be missing or damaged: without header.bin a whole journal counts unless a file is longer
+/// than it would make it, which another program has written since.
 pub(super) fn interrupted(storage: &dyn Storage, directory: &Path, header: Option<&HeaderBytes>) -> Option<Overlay> {
     let journal = journal_of(storage, directory).ok()??;
     let begun = match header.map(|header| judge(header, Some(&journal))) {
@@ -249,7 +255,7 @@ fn lay_over(storage: &dyn Storage, directory: &Path, journal: &Journal) -> Resul
         };
         if let Some(found) = found {
             // Files may be far longer than their content: a hole that is far longer than all before it is behind it.
-            let bytes = storage::read(found.as_ref(), 0, found.readable()?.min(found.len()?).min(needed[file]))?;
+            let bytes = storage::read(found.as_ref(), 0, found.readable()?.min(needed[file]))?;
             gaps += bytes.len();
             data[file] = Some(bytes);
         }

@@ -204,7 +204,8 @@ impl Readable for OsFile {
     }
 
     fn readable(&self) -> Result<u64> {
-        Ok(holes::readable(&self.file, 0, self.len()?))
+        let len = self.len()?;
+        Ok(holes::readable(&self.file, 0, len).min(len))
     }
 }
 

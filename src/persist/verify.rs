@@ -168,8 +168,7 @@ fn open(storage: &dyn Storage, path: &Path) -> Result<[Box<dyn StorageFile>; 4]>
 /// As [`compare`], for what a half-applied directory will hold.
 pub(super) fn compare_overlay(overlay: &Overlay) -> Result<Verified> {
     let header = header_of(&overlay.header)?;
-    let head = overlay.bytes(SUMS).first_chunk().and_then(SumsHead::from_bytes);
-    let Some(head) = head.filter(|head| head.header == overlay.header) else {
+    let Some(head) = overlay.sums_head() else {
         return Ok(Verified { records: header.count as u64, ..Verified::default() });
     };
     let files = std::array::from_fn(|file| Memory(overlay.bytes(file)));

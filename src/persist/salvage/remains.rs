@@ -115,14 +115,9 @@ impl Remains {
         let read = open(HEADER_FILE).and_then(|file| file.read(0, DIRECTORY_HEADER.min(file.len))).unwrap_or_default();
         let found: Option<HeaderBytes> = read.first_chunk().copied();
         let part = |name: &str| open(name).ok().map(Part::File);
-        if let Some(Overlay { header, data: [Some(records), lengths, lists, sums] }) =
-            interrupted(&OsStorage, path, found.as_ref())
-        {
-            let head = sums
-                .as_deref()
-                .and_then(<[u8]>::first_chunk)
-                .and_then(SumsHead::from_bytes)
-                .filter(|head| head.header == header);
+        let overlay = interrupted(&OsStorage, path, found.as_ref());
+        let head = overlay.as_ref().and_then(Overlay::sums_head);
+        if let Some(Overlay { header, data: [Some(records), lengths, lists, sums] }) = overlay {
             let layout = head.and_then(|_| header_of(&header).ok()).map(|header| header.layout);
             return Ok(Self {
                 header: header[4..].to_vec(),
