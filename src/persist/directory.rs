@@ -184,7 +184,8 @@ impl Directory {
         }
         self.check_untouched()?;
         self.settle()?;
-        if !self.sums || !storage.exists(&self.path.join(SUMS_FILE))? {
+        // Damaged sums stay until new ones take their place.
+        if !self.renew && !(self.sums && storage.exists(&self.path.join(SUMS_FILE))?) {
             self.begin_sums()?;
         }
 
@@ -212,7 +213,7 @@ impl Directory {
         };
         match written {
             Ok((bytes, total)) => {
-                (self.total, self.renew) = (total, false);
+                (self.total, self.sums, self.renew) = (total, true, false);
                 (self.header, self.count, self.generation) = (header, count, self.generation + 1);
                 self.wrote = true;
                 let bytes = bytes + self.finished();

@@ -83,7 +83,7 @@ pub(super) fn enter(
         None => overlay(storage.as_ref(), path, &header)?,
     };
     let sums = match &overlay {
-        None => examine(storage.as_ref(), path, &header, check, mmap)?,
+        None => examine(storage.as_ref(), path, &header, (intent != Intent::Read, check, mmap))?,
         Some(overlay) => {
             let found = if check == Check::Fast { Verified::default() } else { verify::compare_overlay(overlay)? };
             if check == Check::Deep || !found.are_files_whole() {
@@ -103,8 +103,13 @@ fn is_held(storage: &dyn Storage, path: &Path) -> bool {
 }
 
 /// What is known of the checksums; an error if they say that the files are damaged, or are to be compared and damaged
-/// themselves.
-fn examine(storage: &dyn Storage, path: &Path, header: &HeaderBytes, check: Check, mmap: bool) -> Result<FoundSums> {
+/// themselves. `writes`: they are to be carried on.
+fn examine(
+    storage: &dyn Storage,
+    path: &Path,
+    header: &HeaderBytes,
+    (writes, check, mmap): (bool, Check, bool),
+) -> Result<FoundSums> {
     let (head, trust) = match judge_sums(storage, path, header)? {
         Judged::Missing => return Ok(FoundSums::None),
         Judged::Lost { torn } if check == Check::Deep || torn && check == Check::Default => {
@@ -131,8 +136,18 @@ fn examine(storage: &dyn Storage, path: &Path, header: &HeaderBytes, check: Chec
             return Ok(FoundSums::Damaged);
         }
         found.into_result()?;
+    } else if writes && trust != Trust::Doubtful && !sums_add_up(storage, path, &head) {
+        // A total that is carried on from damaged sums would blame the files for ever.
+        return Ok(FoundSums::Damaged);
     }
     Ok(if trust == Trust::Doubtful { FoundSums::None } else { FoundSums::True(head) })
+}
+
+/// Whether the checksums can be read and none of them is damaged.
+fn sums_add_up(storage: &dyn Storage, path: &Path, head: &SumsHead) -> bool {
+    let count = header_of(&head.header).map_or(0, |header| header.count);
+    let file = storage.open(&path.join(SUMS_FILE), Access::Read).ok().flatten();
+    file.is_some_and(|file| sums::add_up(file.as_ref(), head, count).unwrap_or(false))
 }
 
 /// What the sums of a directory are worth.

@@ -21,7 +21,7 @@ use std::path::Path;
 use super::format::{DIRECTORY_HEADER, HEADER_FILE, LENGTHS_FILE, LISTS_FILE, RECORDS_FILE};
 use super::hash::xxh64;
 use super::journal::HeaderBytes;
-use super::storage::{Access, Moment, Stamp, Storage};
+use super::storage::{Access, Moment, Readable, Stamp, Storage};
 use crate::error::Result;
 use crate::store::layout::{Layout, LIST_HEADER};
 
@@ -82,6 +82,24 @@ pub(super) fn weight(id: u32, sums: &[u8; SUMS_SIZE]) -> u64 {
         return 0;
     }
     xxh64(sums, u64::from(id))
+}
+
+/// Whether the sums of the first `count` records of a file of sums are those whose total was written. What is a hole in it
+/// adds nothing.
+pub(super) fn add_up(file: &dyn Readable, head: &SumsHead, count: usize) -> Result<bool> {
+    let end = file.readable()?.min(len(count));
+    let (mut total, mut id, mut at) = (0u64, 0, offset(0));
+    let mut bytes = vec![0; SUMS_SIZE << 16];
+    while at < end {
+        let part = (end - at).min(bytes.len() as u64) as usize;
+        file.read_at(&mut bytes[..part], at)?;
+        for sums in bytes[..part].as_chunks().0 {
+            total = total.wrapping_add(weight(id, sums));
+            id += 1;
+        }
+        at += part as u64;
+    }
+    Ok(total == head.total)
 }
 
 /// What the file says first.

@@ -9,12 +9,14 @@ use crate::persist::directory::look_at_all;
 use crate::persist::format::{
     Header, DIRECTORY_HEADER, HEADER, HEADER_FILE, LENGTHS_FILE, LISTS_FILE, PERSISTENCE_VERSION, RECORDS_FILE,
 };
+use crate::persist::holes::readable;
 use crate::persist::journal::{header_of, HeaderBytes};
 use crate::persist::lists::Lists;
 use crate::persist::open::Input;
 use crate::persist::recover::{interrupted, Overlay};
-use crate::persist::storage::OsStorage;
+use crate::persist::storage::{Access, OsStorage, Storage};
 use crate::persist::sums::{self, is_flip, trust, SumsHead, Trust, SUMS_FILE, SUMS_SIZE};
+use crate::persist::verify::{compare, compare_overlay, Verified};
 use crate::platform::stored;
 use crate::store::layout::Layout;
 
@@ -59,6 +61,14 @@ impl Part {
         match self {
             Self::File(file) => Box::new(stored(&file.file, range.start, range.end)),
             Self::Memory(_) => Box::new(std::iter::once(range)),
+        }
+    }
+
+    /// Bytes of it that may be read, see [`readable`].
+    fn readable(&self) -> u64 {
+        match self {
+            Self::File(file) => readable(&file.file, 0, file.len as u64),
+            Self::Memory(bytes) => bytes.len() as u64,
         }
     }
 
@@ -116,7 +126,9 @@ impl Remains {
         let found: Option<HeaderBytes> = read.first_chunk().copied();
         let part = |name: &str| open(name).ok().map(Part::File);
         let overlay = interrupted(&OsStorage, path, found.as_ref());
-        let head = overlay.as_ref().and_then(Overlay::sums_head);
+        // Checksums that are damaged, as what they are of is not, say nothing.
+        let head = overlay.as_ref().filter(|overlay| !only_sums_damaged(compare_overlay(overlay)));
+        let head = head.and_then(Overlay::sums_head);
         if let Some(Overlay { header, data: [Some(records), lengths, lists, sums] }) = overlay {
             let layout = head.and_then(|_| header_of(&header).ok()).map(|header| header.layout);
             return Ok(Self {
@@ -162,7 +174,19 @@ impl Remains {
             self.header = head.header[4..].to_vec();
             self.right_header = false;
         }
-        self.sums = part.map(|part| Sums { part, layout: header.layout });
+        if !self.sums_are_lost(path, head, &header, trust) {
+            self.sums = part.map(|part| Sums { part, layout: header.layout });
+        }
+    }
+
+    /// Whether it is the checksums that are damaged, and the files are not. They are only compared, which reads all of them,
+    /// where the checksums do not add up.
+    fn sums_are_lost(&self, path: &Path, head: &SumsHead, header: &Header, trust: Trust) -> bool {
+        let file = OsStorage.open(&path.join(SUMS_FILE), Access::Read).ok().flatten();
+        let add_up = file.is_some_and(|file| sums::add_up(file.as_ref(), head, header.count).unwrap_or(false));
+        // No more is compared than the file of records holds, holes not counted.
+        let fits = header.count as u64 <= self.records.readable() / header.layout.stride as u64;
+        !add_up && fits && only_sums_damaged(compare(&OsStorage, path, &head.header, head, trust))
     }
 
     /// Bytes from the first record to the end of the file.
@@ -214,6 +238,10 @@ impl Remains {
         });
         read.unwrap_or_default()
     }
+}
+
+fn only_sums_damaged(found: Result<Verified>) -> bool {
+    found.is_ok_and(|found| found.damaged > 0 && found.are_files_whole())
 }
 
 /// Where lengths are.

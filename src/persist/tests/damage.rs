@@ -28,13 +28,21 @@ fn directory(folder: &Folder) -> std::path::PathBuf {
 }
 
 fn open_as(path: &Path, check: Check) -> Result<Index, Error> {
+    open_for(path, check, true)
+}
+
+fn open_to_write(path: &Path) -> Index {
+    open_for(path, Check::Default, false).unwrap()
+}
+
+fn open_for(path: &Path, check: Check, read_only: bool) -> Result<Index, Error> {
     let params = LoadParams {
         metric: Metric::L2,
         dim: 3,
         max_elements: 0,
         allow_replace_deleted: false,
         mmap: false,
-        read_only: true,
+        read_only,
         check,
     };
     load(path, &params)
@@ -119,20 +127,50 @@ fn lost_checksums_are_made_anew() {
     }
     fs::write(path.join("hnx.sums"), &sums[..sums.len() - 100]).unwrap();
     sums_are_damaged(&path, "cut");
-    let params = LoadParams {
-        metric: Metric::L2,
-        dim: 3,
-        max_elements: 0,
-        allow_replace_deleted: false,
-        mmap: false,
-        read_only: false,
-        check: Check::Default,
-    };
     with_new_times(&path);
-    let index = load(&path, &params).unwrap();
+    let index = open_to_write(&path);
     index.unmark_deleted(3).unwrap();
     persist_dirty(&index).unwrap();
     index.mark_deleted(3).unwrap();
+    persist_dirty(&index).unwrap();
+    drop(index);
+    is_clean(&path);
+}
+
+/// A checksum that was damaged while the directory was closed is not carried on in the total, which would blame the files.
+#[test]
+fn damaged_checksums_do_not_spread() {
+    let folder = Folder::new("spread");
+    let path = directory(&folder);
+    let mut sums = fs::read(path.join("hnx.sums")).unwrap();
+    sums[SUMS_START + 3 * SUMS_SIZE + 1] ^= 4;
+    fs::write(path.join("hnx.sums"), sums).unwrap();
+    with_time_of_header(&path, "hnx.sums");
+    let index = open_to_write(&path);
+    index.unmark_deleted(3).unwrap();
+    persist_dirty(&index).unwrap();
+    drop(index);
+    is_clean(&path);
+    with_new_times(&path);
+    open_as(&path, Check::Default).unwrap();
+}
+
+/// Damaged checksums are better than none: they stay until there are new ones.
+#[test]
+fn damaged_checksums_stay_until_new_ones_are_written() {
+    let folder = Folder::new("stay");
+    let path = directory(&folder);
+    let mut sums = fs::read(path.join("hnx.sums")).unwrap();
+    sums[SUMS_START + 5 * SUMS_SIZE..][..4].fill(0xA5);
+    fs::write(path.join("hnx.sums"), &sums).unwrap();
+    with_new_times(&path);
+    let index = open_to_write(&path);
+    index.unmark_deleted(3).unwrap();
+    let in_the_way = path.join("length.bin.new");
+    fs::create_dir(&in_the_way).unwrap();
+    persist_dirty(&index).unwrap_err();
+    assert!(fs::read(path.join("hnx.sums")).unwrap() == sums);
+    fs::remove_dir(&in_the_way).unwrap();
     persist_dirty(&index).unwrap();
     drop(index);
     is_clean(&path);

@@ -59,6 +59,14 @@ fn a_record_that_differs_from_its_checksum_is_told() {
     create_again(&path);
     write(&path.join("hnx.sums"), |bytes| bytes[256 + 12 * 5] ^= 1);
     assert_eq!(salvaged(&path, Metric::L2).1.damage, 0);
+    // Nor is more than a bit: what is in the files adds up to the total.
+    write(&path.join("hnx.sums"), |bytes| bytes[256 + 12 * 5..256 + 12 * 20].fill(0xA5));
+    let report = salvaged(&path, Metric::L2).1;
+    assert_eq!((report.damage, report.kept, report.mismatched), (0, ROWS, 0));
+    // With a damaged record beside it they are not known to be sound.
+    write(&records, |bytes| bytes[30 * stride + vector + 1] ^= 4);
+    let report = salvaged(&path, Metric::L2).1;
+    assert_eq!((report.damage, report.kept, report.mismatched), (DAMAGED_RECORDS, ROWS, 16));
 }
 
 fn create_again(path: &Path) {
