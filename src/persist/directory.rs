@@ -185,7 +185,7 @@ impl Directory {
         self.check_untouched()?;
         self.settle()?;
         // Damaged sums stay until new ones take their place.
-        if !self.renew && !(self.sums && storage.exists(&self.path.join(SUMS_FILE))?) {
+        if !(self.renew || self.sums && storage.exists(&self.path.join(SUMS_FILE))?) {
             self.begin_sums()?;
         }
 
