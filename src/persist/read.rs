@@ -122,7 +122,7 @@ impl Parts<'_> {
         };
         let mut store = Store::new(layout, place.with_lengths, place.needed)?;
         store.make_room(self.header.count)?;
-        let at_once = (CHUNK / from.stride).max(1);
+        let at_once = (CHUNK / from.stride).min(self.header.count).max(1);
         let mut buffer = Vec::new();
         buffer.try_reserve_exact(at_once * from.stride).map_err(|_| out_of_memory("reading a file"))?;
         buffer.resize(at_once * from.stride, 0);

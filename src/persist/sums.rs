@@ -89,7 +89,7 @@ pub(super) fn weight(id: u32, sums: &[u8; SUMS_SIZE]) -> u64 {
 pub(super) fn add_up(file: &dyn Readable, head: &SumsHead, count: usize) -> Result<bool> {
     let end = file.readable()?.min(len(count));
     let (mut total, mut id, mut at) = (0u64, 0, offset(0));
-    let mut bytes = vec![0; SUMS_SIZE << 16];
+    let mut bytes = vec![0; (end.saturating_sub(at) as usize).min(SUMS_SIZE << 16)];
     while at < end {
         let part = (end - at).min(bytes.len() as u64) as usize;
         file.read_at(&mut bytes[..part], at)?;
