@@ -108,8 +108,9 @@
 #define HNX_ADD_GUIDED 8
 
 /*
- The fastest mode that keeps recall at a given ef at hnswlib's: HNX_EXACTNESS_GUIDED on an index of 1,000 records or
- more, else, and on an index that was opened with HNX_LOAD_MMAP and not changed since, HNX_EXACTNESS_F32.
+ What hnx_set_exactness() has set. At first the fastest mode that keeps recall at a given ef at hnswlib's:
+ HNX_EXACTNESS_GUIDED on an index of 1,000 records or more, else, and on an index that was opened with HNX_LOAD_MMAP and
+ not changed since, HNX_EXACTNESS_F32.
  */
 #define HNX_EXACTNESS_DEFAULT 0
 
@@ -122,14 +123,16 @@
  The ids and distances of HNX_EXACTNESS_F32, reached by any means that are proven to give them: codes reject what they
  prove to be too far, f32 measures the rest (src/search/certified.rs). With a filter, with deleted records and without
  codes f32 measures all. Where codes are the vectors themselves (squared L2 of integers from 0 to 255, in up to 258
- dimensions) they suffice.
+ dimensions) they suffice. An index that has codes of half a byte only (HNX_EXACTNESS_GUIDED) gets those of a byte with
+ the first such query that finds nobody adding, which costs what reading all vectors costs and a byte per float from
+ then on.
  */
 #define HNX_EXACTNESS_CERTIFIED 2
 
 /*
- Codes guide the search: of a byte per float and, for the walk in large indexes (8 MB of such codes) of more than 128
- floats or 64 integers, of half a byte; f32 decides between the best that they found. The walk keeps some more
- candidates than ef, so that recall at a given ef is that of f32. Distances are exact, ids may differ from
+ Codes guide the search: of a byte per float or, in large indexes (8 MB of such codes) of more than 128 floats, of half
+ a byte; of both in those of more than 64 integers. f32 decides between the best that they found. The walk keeps some
+ more candidates than ef, so that recall at a given ef is that of f32. Distances are exact, ids may differ from
  HNX_EXACTNESS_F32 at the level of recall noise. Without codes (hnx_stats_info.code_bytes 0) f32 from the first step
  on.
  */
@@ -472,7 +475,7 @@ typedef struct hnx_query_options {
      */
     uint32_t threads;
     /*
-     HNX_EXACTNESS_DEFAULT, _F32, _CERTIFIED or _GUIDED.
+     HNX_EXACTNESS_DEFAULT (the index's: hnx_set_exactness()), _F32, _CERTIFIED or _GUIDED.
      */
     uint32_t exactness;
     /*
@@ -1286,6 +1289,22 @@ hnx_status hnx_resize(struct hnx_index *index,
 HNX_API
 hnx_status hnx_set_ef(struct hnx_index *index,
                       size_t ef);
+
+/*
+ Sets what HNX_EXACTNESS_DEFAULT stands for in queries of this index, and the codes that it keeps. HNX_EXACTNESS_F32:
+ none, memory is that of the records alone; a query that asks for another mode measures f32 then. _CERTIFIED: all.
+ _GUIDED: those that guided queries need, also on an index that was opened with HNX_LOAD_MMAP, whose records stay in
+ the file. _DEFAULT: as when the index was opened. Not stored in files.
+ Costs what reading all vectors costs where codes have to be made, on all cores. Codes that cannot be had for lack of
+ memory are no error: hnx_stats_info.exactness and code_bytes tell what there is.
+ Errors: HNX_ERR_INVALID_ARGUMENT. Threads: any thread, any time; waits for adds that run, queries go on.
+
+ # Safety
+ index is NULL or a live handle.
+ */
+HNX_API
+hnx_status hnx_set_exactness(struct hnx_index *index,
+                             uint32_t exactness);
 
 /*
  Finds the k nearest live vectors of each query.

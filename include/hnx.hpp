@@ -590,6 +590,11 @@ public:
     /// Sets the size of the candidate list of queries that give none: hnx_set_ef().
     expected<void> try_set_ef(std::size_t ef) noexcept { return detail::to_expected(hnx_set_ef(native(), ef)); }
 
+    /// Sets what exactness::standard stands for, and the codes that are kept: hnx_set_exactness().
+    expected<void> try_set_exactness(exactness which) noexcept {
+        return detail::to_expected(hnx_set_exactness(native(), static_cast<std::uint32_t>(which)));
+    }
+
     /// Writes the whole index to path: hnx_save().
     expected<void> try_save(const std::string& path, format as = format::hnswlib) const noexcept {
         if (auto sane = detail::expect_path(path); !sane) return sane;
@@ -663,6 +668,8 @@ public:
     void resize(std::size_t max_elements) { try_resize(max_elements).value(); }
     /// try_set_ef(), throwing.
     void set_ef(std::size_t ef) { try_set_ef(ef).value(); }
+    /// try_set_exactness(), throwing.
+    void set_exactness(exactness which) { try_set_exactness(which).value(); }
     /// try_save(), throwing.
     void save(const std::string& path, format as = format::hnswlib) const { try_save(path, as).value(); }
     /// try_persist_dirty(), throwing.

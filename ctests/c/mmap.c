@@ -46,6 +46,35 @@ static void writes_stay_private(uint32_t format)
     free(fresh);
 }
 
+/* Codes on request: the records stay in the file. */
+static void guided(uint32_t flags)
+{
+    const size_t count = 1200;
+    float *rows = check_vectors(count, DIM, 31);
+    hnx_index *index = index_of(HNX_METRIC_L2, DIM, rows, count, 0), *mapped, *loaded;
+    CHECK_OK(hnx_save(index, "file", HNX_FORMAT_HNSWLIB));
+    CHECK_OK(hnx_save(index, "copy", HNX_FORMAT_HNSWLIB));
+    mapped = load_index("file", HNX_METRIC_L2, DIM, HNX_LOAD_MMAP | flags);
+    CHECK(index_stats(mapped).exactness == HNX_EXACTNESS_F32 && index_stats(mapped).code_bytes == 0);
+    CHECK_STATUS(HNX_ERR_INVALID_ARGUMENT, hnx_set_exactness(mapped, 4));
+    CHECK_OK(hnx_set_exactness(mapped, HNX_EXACTNESS_DEFAULT));
+    CHECK(index_stats(mapped).code_bytes == 0);
+    CHECK_OK(hnx_set_exactness(mapped, HNX_EXACTNESS_GUIDED));
+    CHECK(index_stats(mapped).exactness == HNX_EXACTNESS_GUIDED && index_stats(mapped).code_bytes >= count * DIM);
+    loaded = load_index("copy", HNX_METRIC_L2, DIM, 0);
+    CHECK(index_stats(loaded).exactness == HNX_EXACTNESS_GUIDED);
+    index_check_same(mapped, loaded, rows, count, 5, 50);
+    CHECK_OK(hnx_set_exactness(mapped, HNX_EXACTNESS_F32));
+    CHECK(index_stats(mapped).exactness == HNX_EXACTNESS_F32 && index_stats(mapped).code_bytes == 0);
+    CHECK(files_equal("file", "copy"));
+    hnx_free(loaded);
+    hnx_free(mapped);
+    hnx_free(index);
+    files_remove("file");
+    files_remove("copy");
+    free(rows);
+}
+
 /* Two mappings of one file do not see each other. */
 static void two_mappings(void)
 {
@@ -106,6 +135,8 @@ int main(void)
     files_enter(folder);
     writes_stay_private(HNX_FORMAT_HNSWLIB);
     writes_stay_private(HNX_FORMAT_CHROMA);
+    guided(0);
+    guided(HNX_LOAD_READ_ONLY);
     two_mappings();
     mapped_directory();
     files_leave(folder);

@@ -50,6 +50,7 @@ static void writing(hnx_index *index)
     CASE(hnx_unmark_deleted, index, HNX_ERR_INVALID_ARGUMENT, hnx_unmark_deleted(NULL, 7));
     CASE(hnx_resize, index, HNX_ERR_INVALID_ARGUMENT, hnx_resize(NULL, 10));
     CASE(hnx_set_ef, index, HNX_ERR_INVALID_ARGUMENT, hnx_set_ef(NULL, 10));
+    CASE(hnx_set_exactness, index, HNX_ERR_INVALID_ARGUMENT, hnx_set_exactness(NULL, HNX_EXACTNESS_F32));
 }
 
 static void searching(const hnx_index *index)

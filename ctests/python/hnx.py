@@ -107,6 +107,7 @@ def lib():
             'get': (C.c_int32, [V, P(U64), S, F]),
             'resize': (C.c_int32, [V, S]),
             'set_ef': (C.c_int32, [V, S]),
+            'set_exactness': (C.c_int32, [V, C.c_uint32]),
             'stats': (C.c_int32, [V, P(Stats)]),
             'count': (S, [V]),
             'deleted_count': (S, [V]),
@@ -239,6 +240,9 @@ class Index:
 
     def set_ef(self, ef):
         _check(lib().hnx_set_ef(self._handle, ef))
+
+    def set_exactness(self, exactness):
+        _check(lib().hnx_set_exactness(self._handle, exactness))
 
     def save(self, path, format=FORMAT_HNSWLIB):
         _check(lib().hnx_save(self._handle, os.fsencode(path), format))

@@ -108,6 +108,7 @@ const functions = {
     hnx_unmark_deleted: ['int32_t', ['hnx_index *', 'uint64_t']],
     hnx_resize: ['int32_t', ['hnx_index *', 'size_t']],
     hnx_set_ef: ['int32_t', ['hnx_index *', 'size_t']],
+    hnx_set_exactness: ['int32_t', ['hnx_index *', 'uint32_t']],
     hnx_query: ['int32_t', ['const hnx_index *', 'const void *', 'size_t', 'size_t', 'const hnx_query_options *', 'void *',
         'void *', 'void *']],
     hnx_get: ['int32_t', ['const hnx_index *', 'const void *', 'size_t', 'void *']],

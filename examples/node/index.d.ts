@@ -162,6 +162,8 @@ export class Index {
     resize(maxElements: number): void;
     /** Sets the size of the candidate list of queries that give none; 10 at first. */
     setEf(ef: number): void;
+    /** Sets the exactness of queries that give none, and the codes that are kept: none for 'f32'. */
+    setExactness(exactness: 'default' | Exactness): void;
     /** Finds the k nearest vectors of each query. Fewer is no error. */
     query(queries: Float32Array, k: number, options?: QueryOptions): Promise<Result>;
     /** As query(), on this thread, without copies, and with a function as filter. */

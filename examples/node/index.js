@@ -305,6 +305,11 @@ class Index {
         this.#now((pointer) => check(lib.hnx_set_ef(pointer, ef)));
     }
 
+    setExactness(exactness) {
+        const number = oneOf(EXACTNESS, exactness, 'exactness');
+        this.#now((pointer) => check(lib.hnx_set_exactness(pointer, number)));
+    }
+
     // ------------------------------------------------------------------------------------------ asking
 
     #asking(queries, k, options) {

@@ -131,6 +131,10 @@ function tests() {
         assert.equal(index.stats().exactness, 'guided');
         assert.ok(index.stats().codeBytes >= ROWS * DIM);
         assert.deepEqual(await index.query(QUERIES, K, { exactness: 'certified' }), index.querySync(QUERIES, K, { exactness: 'f32' }));
+        index.setExactness('f32');
+        assert.equal(index.stats().exactness, 'f32');
+        assert.deepEqual(index.querySync(QUERIES, K), index.querySync(QUERIES, K, { exactness: 'f32' }));
+        assert.throws(() => index.setExactness('f64'), /exactness is f64/);
         assert.throws(() => index.querySync(QUERIES, K, { exactness: 'f64' }), /exactness is f64: not one of default, f32/);
         index.close();
     });

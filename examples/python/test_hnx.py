@@ -106,6 +106,10 @@ class Answers(unittest.TestCase):
                 self.assert_near(labels, expected)
             for a, b in zip(found['f32'], found['certified']):
                 np.testing.assert_array_equal(a, b)
+            index.set_exactness('f32')
+            self.assertEqual((index.stats()['exactness'], index.stats()['code_bytes']), (hnx.index.EXACTNESS['f32'], 0))
+            for a, b in zip(found['f32'], index.knn_query(QUERIES, K)):
+                np.testing.assert_array_equal(a, b)
             with self.assertRaisesRegex(KeyError, 'f64'):
                 index.query(QUERIES, exactness='f64')
 

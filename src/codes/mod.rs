@@ -52,7 +52,8 @@ pub(crate) fn trained_on(count: usize) -> usize {
 /// One generation of codes.
 pub(crate) struct Codes {
     quantiser: Quantiser,
-    rows: Arena,
+    /// None: sketches do without.
+    rows: Option<Arena>,
     sketch: Option<(Sketch, Arena)>,
     /// A bit for each record: [`Quantiser::is_exceptional`].
     exceptions: Arena,
@@ -64,21 +65,25 @@ pub(crate) struct Codes {
 }
 
 impl Codes {
-    /// A generation without rows, in an address range for `most` records, `least` at least.
+    /// A generation without rows, in an address range for `most` records, `least` at least. Where there are sketches, codes
+    /// are kept beside them if they are `wanted`, or are the vectors.
     pub(crate) fn new(
         quantiser: Quantiser,
         sketch: Option<Sketch>,
+        wanted: bool,
         trained: usize,
-        most: usize,
-        least: usize,
+        (most, least): (usize, usize),
     ) -> Result<Self> {
         let stride = quantiser.stride();
-        let rows = Arena::reserve_up_to(most * stride, least * stride)?;
         // Without addresses for all sketches to come, walks are on codes.
         let sketch = sketch.and_then(|sketch| {
             let rows = Arena::reserve_up_to(most * sketch.stride(), most * sketch.stride()).ok()?;
             Some((sketch, rows))
         });
+        let rows = match wanted || quantiser.is_lossless() || sketch.is_none() {
+            true => Some(Arena::reserve_up_to(most * stride, least * stride)?),
+            false => None,
+        };
         let bits = |records: usize| records.div_ceil(64) * 8;
         let exceptions = Arena::reserve_up_to(bits(most), bits(least))?;
         Ok(Self {
@@ -94,7 +99,9 @@ impl Codes {
 
     /// Commits memory for `records` rows. Calls must not overlap.
     pub(crate) fn make_room(&self, records: usize) -> Result<()> {
-        self.rows.commit(records * self.stride())?;
+        if let Some(rows) = &self.rows {
+            rows.commit(records * self.stride())?;
+        }
         if let Some((sketch, rows)) = &self.sketch {
             rows.commit(records * sketch.stride())?;
         }
@@ -111,10 +118,10 @@ impl Codes {
         self.quantiser.stride()
     }
 
-    /// Address of the first row.
+    /// Address of the first row, if codes are kept.
     #[inline(always)]
-    pub(crate) fn rows(&self) -> *const u8 {
-        self.rows.base()
+    pub(crate) fn rows(&self) -> Option<*const u8> {
+        self.rows.as_ref().map(|rows| rows.base().cast_const())
     }
 
     /// The first sketch and the bytes from one to the next, if there are sketches.
@@ -134,25 +141,29 @@ impl Codes {
 
     /// Bytes committed.
     pub(crate) fn memory(&self) -> usize {
-        let sketches = self.sketch.as_ref().map_or(0, |(_, rows)| rows.committed());
-        self.rows.committed() + sketches + self.exceptions.committed()
+        let rows = self.rows.iter().chain(self.sketch.iter().map(|(_, rows)| rows));
+        rows.map(Arena::committed).sum::<usize>() + self.exceptions.committed()
     }
 
     /// Writes the code of record `id`, which has room and which nobody can find yet, or whose readers are excluded.
     pub(crate) fn write(&self, id: usize, vector: *const u8) {
-        assert!((id + 1) * self.stride() <= self.rows.committed(), "a code without room");
-        // SAFETY: the row is inside the committed block and nobody else uses it; the vector is one of this dim.
-        let exceptional = unsafe {
-            let row = std::slice::from_raw_parts_mut(self.rows.base().add(id * self.stride()), self.stride());
-            let error = self.quantiser.encode(vector, row);
-            if let Some((sketch, rows)) = &self.sketch {
-                assert!((id + 1) * sketch.stride() <= rows.committed(), "a sketch without room");
-                let start = rows.base().add(id * sketch.stride());
-                sketch.write(&row[..self.quantiser.dim()], std::slice::from_raw_parts_mut(start, sketch.stride()));
-            }
-            self.quantiser.is_exceptional(error, row)
-        };
-        self.mark(id, exceptional);
+        match self.rows.as_ref() {
+            // SAFETY: as for the sketch below.
+            Some(rows) => self.write_from(id, vector, unsafe { row_of(rows, id, self.stride()) }),
+            None if self.stride() <= BUFFER => self.write_from(id, vector, &mut [0; BUFFER][..self.stride()]),
+            None => self.write_from(id, vector, &mut vec![0; self.stride()]),
+        }
+    }
+
+    /// The same, with the place of the code.
+    fn write_from(&self, id: usize, vector: *const u8, row: &mut [u8]) {
+        // SAFETY: the vector is one of this dim.
+        let error = unsafe { self.quantiser.encode(vector, row) };
+        if let Some((sketch, rows)) = &self.sketch {
+            // SAFETY: nobody else uses the record's, says the caller.
+            sketch.write(&row[..self.quantiser.dim()], unsafe { row_of(rows, id, sketch.stride()) });
+        }
+        self.mark(id, self.quantiser.is_exceptional(error, row));
     }
 
     /// Copies the code of record `id` to the start of `out`, its sketch behind it. The caller excludes writers of both.
@@ -163,7 +174,9 @@ impl Codes {
             // SAFETY: the row is inside the committed block, and nobody writes it.
             unsafe { std::ptr::copy_nonoverlapping(rows.base().add(id * stride), to.as_mut_ptr(), stride) };
         };
-        put(&self.rows, self.stride(), 0);
+        if let Some(rows) = &self.rows {
+            put(rows, self.stride(), 0);
+        }
         if let Some((sketch, rows)) = &self.sketch {
             put(rows, sketch.stride(), self.stride());
         }
@@ -213,4 +226,18 @@ impl Codes {
     pub(crate) fn misses(&self, count: usize) -> bool {
         self.exceptional() > 2 * self.expected.load(Ordering::Relaxed) + count / EXCEPTIONAL
     }
+}
+
+/// Longest code that is made on the stack where only its sketch is kept.
+const BUFFER: usize = 2048;
+
+/// The row of a record.
+///
+/// # Safety
+/// Nobody else uses it.
+#[allow(clippy::mut_from_ref, reason = "an arena is an address range; the caller keeps others from the row")]
+unsafe fn row_of(rows: &Arena, id: usize, stride: usize) -> &mut [u8] {
+    assert!((id + 1) * stride <= rows.committed(), "a code without room");
+    // SAFETY: inside the committed block; nobody else uses it, says the caller.
+    unsafe { std::slice::from_raw_parts_mut(rows.base().add(id * stride), stride) }
 }

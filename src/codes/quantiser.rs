@@ -253,8 +253,10 @@ impl Quantiser {
     fn reach(&self, row: &[u8]) -> f32 {
         let middle = self.top / 2.0;
         let mut squares = [0.0f32; 8];
-        for (i, code) in row[..self.low.len()].iter().enumerate() {
-            squares[i % 8] += (f32::from(*code) - middle).powi(2);
+        for eight in row[..self.low.len()].chunks(8) {
+            for (square, code) in squares.iter_mut().zip(eight) {
+                *square += (f32::from(*code) - middle).powi(2);
+            }
         }
         squares.iter().sum::<f32>().sqrt()
     }

@@ -2,7 +2,7 @@
 //!
 //! The sixteen levels that the bits stand for are chosen on a sample so that the squares of errors are least (Lloyd, Least
 //! Squares Quantization in PCM, 1982), the same for all dimensions, each below 128. A query keeps seven bits of its values.
-//! What a distance of sketches is worth nobody needs to know: a walk only compares them, and measures what it found by codes.
+//! What a distance of sketches is worth nobody needs to know: a walk only compares them; what it found is measured exactly.
 //!
 //! A row has 64 values in 32 bytes: byte i has value i in its low and value 32 + i in its high half.
 
@@ -205,14 +205,20 @@ impl Sketch {
 
     /// Writes the sketch of a code. What pads it is level 0.
     pub(crate) fn write(&self, code: &[u8], row: &mut [u8]) {
-        row.fill(0);
-        let mut put = |i: usize, level: u8| {
+        for (row, code) in row.chunks_exact_mut(BLOCK).zip(code.chunks(VALUES)) {
+            let (low, high) = code.split_at(BLOCK.min(code.len()));
+            row.fill(0);
+            for (byte, code) in row.iter_mut().zip(low) {
+                *byte = self.nearest[usize::from(*code)];
+            }
+            for (byte, code) in row.iter_mut().zip(high) {
+                *byte |= self.nearest[usize::from(*code)] << 4;
+            }
+        }
+        let put = |i: usize, level: u8| {
             let (byte, half) = place(i);
             row[byte] = row[byte] & !(15 << half) | level << half;
         };
-        for (i, code) in code.iter().enumerate() {
-            put(i, self.nearest[usize::from(*code)]);
-        }
         if let Some(steps) = &self.steps {
             self.straighten(code, steps, put);
         }
@@ -222,21 +228,27 @@ impl Sketch {
     /// are at right angles to the vector. A near query is about the vector: what its product with the errors is then
     /// comes from where the two differ.
     fn straighten(&self, code: &[u8], steps: &[(f32, f32)], mut put: impl FnMut(usize, u8)) {
-        let values =
-            || code.iter().zip(steps).map(|(code, (step, zero))| (*code, step * step * (zero + f32::from(*code))));
-        let (mut product, mut square) = (0.0f32, 0.0f32);
-        for ((code, weight), (_, zero)) in values().zip(steps) {
-            product += weight * self.moves[usize::from(code)].error;
-            square += weight * (zero + f32::from(code));
-        }
-        for round in 0..4 {
-            if product.abs() < STRAIGHT * square {
-                break;
+        let weight = |code: u8, (step, zero): (f32, f32)| step * step * (zero + f32::from(code));
+        let (mut products, mut squares) = ([0.0f32; 8], [0.0f32; 8]);
+        for (code, steps) in code.chunks(8).zip(steps.chunks(8)) {
+            for (i, (code, step)) in code.iter().zip(steps).enumerate() {
+                let weight = weight(*code, *step);
+                products[i] += weight * self.moves[usize::from(*code)].error;
+                squares[i] += weight * (step.1 + f32::from(*code));
             }
-            for (i, (code, weight)) in values().enumerate() {
-                let Move { change, other, round: own, .. } = self.moves[usize::from(code)];
-                let moved = product + weight * change;
-                if own == round && moved.abs() < product.abs() {
+        }
+        let (mut product, enough) = (products.iter().sum::<f32>(), STRAIGHT * squares.iter().sum::<f32>());
+        for round in 0..4 {
+            for (i, (code, step)) in code.iter().zip(steps).enumerate() {
+                if product.abs() < enough {
+                    return;
+                }
+                let Move { change, other, round: own, .. } = self.moves[usize::from(*code)];
+                if own != round {
+                    continue;
+                }
+                let moved = product + weight(*code, *step) * change;
+                if moved.abs() < product.abs() {
                     product = moved;
                     put(i, other);
                 }

@@ -41,19 +41,22 @@ pub const HNX_ADD_UPDATE_ONLY: u32 = 4;
 /// codes (HNX_EXACTNESS_GUIDED) without effect.
 pub const HNX_ADD_GUIDED: u32 = 8;
 
-/// The fastest mode that keeps recall at a given ef at hnswlib's: HNX_EXACTNESS_GUIDED on an index of 1,000 records or
-/// more, else, and on an index that was opened with HNX_LOAD_MMAP and not changed since, HNX_EXACTNESS_F32.
+/// What hnx_set_exactness() has set. At first the fastest mode that keeps recall at a given ef at hnswlib's:
+/// HNX_EXACTNESS_GUIDED on an index of 1,000 records or more, else, and on an index that was opened with HNX_LOAD_MMAP and
+/// not changed since, HNX_EXACTNESS_F32.
 pub const HNX_EXACTNESS_DEFAULT: u32 = 0;
 /// Traversal on the stored f32 vectors, as hnswlib does it.
 pub const HNX_EXACTNESS_F32: u32 = 1;
 /// The ids and distances of HNX_EXACTNESS_F32, reached by any means that are proven to give them: codes reject what they
 /// prove to be too far, f32 measures the rest (src/search/certified.rs). With a filter, with deleted records and without
 /// codes f32 measures all. Where codes are the vectors themselves (squared L2 of integers from 0 to 255, in up to 258
-/// dimensions) they suffice.
+/// dimensions) they suffice. An index that has codes of half a byte only (HNX_EXACTNESS_GUIDED) gets those of a byte with
+/// the first such query that finds nobody adding, which costs what reading all vectors costs and a byte per float from
+/// then on.
 pub const HNX_EXACTNESS_CERTIFIED: u32 = 2;
-/// Codes guide the search: of a byte per float and, for the walk in large indexes (8 MB of such codes) of more than 128
-/// floats or 64 integers, of half a byte; f32 decides between the best that they found. The walk keeps some more
-/// candidates than ef, so that recall at a given ef is that of f32. Distances are exact, ids may differ from
+/// Codes guide the search: of a byte per float or, in large indexes (8 MB of such codes) of more than 128 floats, of half
+/// a byte; of both in those of more than 64 integers. f32 decides between the best that they found. The walk keeps some
+/// more candidates than ef, so that recall at a given ef is that of f32. Distances are exact, ids may differ from
 /// HNX_EXACTNESS_F32 at the level of recall noise. Without codes (hnx_stats_info.code_bytes 0) f32 from the first step
 /// on.
 pub const HNX_EXACTNESS_GUIDED: u32 = 3;
@@ -144,7 +147,7 @@ pub struct hnx_query_options {
     pub ef: usize,
     /// Threads to search with. 1: the calling thread. 0: all cores, when there are queries enough.
     pub threads: u32,
-    /// HNX_EXACTNESS_DEFAULT, _F32, _CERTIFIED or _GUIDED.
+    /// HNX_EXACTNESS_DEFAULT (the index's: hnx_set_exactness()), _F32, _CERTIFIED or _GUIDED.
     pub exactness: u32,
     /// NULL, or a struct hnx_filter: which labels may be found. The calling thread searches alone then.
     pub filter: *const c_void,

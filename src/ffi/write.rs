@@ -9,6 +9,7 @@ use super::types::{
 };
 use crate::error::invalid;
 use crate::index::AddMode;
+use crate::params::Exactness;
 
 /// Adds vectors, or updates those whose label exists; a deleted label that is added again lives again.
 ///
@@ -116,4 +117,24 @@ pub unsafe extern "C" fn hnx_resize(index: *mut hnx_index, max_elements: usize) 
 pub unsafe extern "C" fn hnx_set_ef(index: *mut hnx_index, ef: usize) -> hnx_status {
     // SAFETY: the caller's promise.
     guard(index, || unsafe { handle::get(index) }?.set_ef(ef))
+}
+
+/// Sets what HNX_EXACTNESS_DEFAULT stands for in queries of this index, and the codes that it keeps. HNX_EXACTNESS_F32:
+/// none, memory is that of the records alone; a query that asks for another mode measures f32 then. _CERTIFIED: all.
+/// _GUIDED: those that guided queries need, also on an index that was opened with HNX_LOAD_MMAP, whose records stay in
+/// the file. _DEFAULT: as when the index was opened. Not stored in files.
+/// Costs what reading all vectors costs where codes have to be made, on all cores. Codes that cannot be had for lack of
+/// memory are no error: hnx_stats_info.exactness and code_bytes tell what there is.
+/// Errors: HNX_ERR_INVALID_ARGUMENT. Threads: any thread, any time; waits for adds that run, queries go on.
+///
+/// # Safety
+/// index is NULL or a live handle.
+#[no_mangle]
+pub unsafe extern "C" fn hnx_set_exactness(index: *mut hnx_index, exactness: u32) -> hnx_status {
+    guard(index, || {
+        // SAFETY: the caller's promise.
+        let index = unsafe { handle::get(index) }?;
+        index.set_exactness(Exactness::from_number(exactness)?, 0);
+        Ok(())
+    })
 }

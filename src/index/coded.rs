@@ -23,35 +23,76 @@ const RECORDS_PER_THREAD: usize = 4096;
 impl Index {
     /// What queries do that ask for nothing else.
     pub fn exactness(&self) -> Exactness {
-        if self.store().has_codes() {
-            Exactness::Guided
-        } else {
-            Exactness::F32
+        match self.chosen() {
+            Exactness::Default | Exactness::Guided if self.store().has_codes() => Exactness::Guided,
+            Exactness::Certified => Exactness::Certified,
+            _ => Exactness::F32,
+        }
+    }
+
+    /// What [`Exactness::Default`] was set to.
+    pub(super) fn chosen(&self) -> Exactness {
+        Exactness::from_number(self.exactness.load(Ordering::Relaxed)).unwrap_or_default()
+    }
+
+    /// Sets what queries do that ask for nothing else, and gives codes back that f32 does not need, or makes those that
+    /// another mode needs, also for mapped records. `threads` 0: all cores.
+    pub fn set_exactness(&self, exactness: Exactness, threads: usize) {
+        let still = self.core.stand_still();
+        self.exactness.store(exactness.number(), Ordering::Relaxed);
+        self.certifies.store(exactness == Exactness::Certified, Ordering::Relaxed);
+        if exactness == Exactness::F32 {
+            self.store().drop_codes();
+            self.next_codes.store(usize::MAX, Ordering::Relaxed);
+            return;
+        }
+        if self.next_codes.load(Ordering::Relaxed) == usize::MAX {
+            self.next_codes.store(FIRST, Ordering::Relaxed);
+        }
+        drop(still);
+        if exactness != Exactness::Default || !self.mapped {
+            self.renew_codes(threads);
+        }
+    }
+
+    /// Has codes beside sketches, which a certified query needs. While others change records it goes without: it waits for
+    /// nobody.
+    pub(super) fn certify(&self, threads: usize) {
+        if self.store().has_sketches_alone() {
+            self.certifies.store(true, Ordering::Relaxed);
+            if let Some(_still) = self.core.try_to_stand_still() {
+                self.renew_codes_now(threads);
+            }
         }
     }
 
     /// Makes codes, or makes them anew, if it is time to. The caller holds no lock of the index.
     pub(crate) fn renew_codes(&self, threads: usize) {
-        let due = || {
-            let count = self.count();
-            count >= self.next_codes.load(Ordering::Relaxed) && self.store().codes().is_none_or(|c| c.is_stale(count))
-        };
         // Only a writer, or whoever excludes writers, may look at the codes.
         let look = self.core.change();
-        let is_due = due();
+        let are_due = self.codes_are_due();
         drop(look);
-        if !is_due {
-            return;
+        if are_due {
+            let _still = self.core.stand_still();
+            self.renew_codes_now(threads);
         }
-        let _still = self.core.stand_still();
-        if !due() {
+    }
+
+    fn codes_are_due(&self) -> bool {
+        let (count, certifies) = (self.count(), self.certifies.load(Ordering::Relaxed));
+        let misses_some = |codes: &Codes| codes.is_stale(count) || certifies && codes.rows().is_none();
+        count >= self.next_codes.load(Ordering::Relaxed) && self.store().codes().is_none_or(misses_some)
+    }
+
+    /// The same while records stand still.
+    fn renew_codes_now(&self, threads: usize) {
+        if !self.codes_are_due() {
             return;
         }
         let count = self.count();
         let rows = trained_on(count);
-        let train = |rows: usize| {
-            self.store().renew_codes(rows, self.metric != Metric::L2, |one| self.encode_all(count, threads, one))
-        };
+        let kind = (self.metric != Metric::L2, self.certifies.load(Ordering::Relaxed));
+        let train = |rows: usize| self.store().renew_codes(rows, kind, |one| self.encode_all(count, threads, one));
         let trained = train(rows).and_then(|trained| if trained { Ok(true) } else { train(count) });
         let next = match trained {
             Ok(_) if self.store().codes().is_some() => 0,
@@ -76,26 +117,25 @@ impl Index {
         });
     }
 
-    /// One query by codes, or by sketches first, if so asked and there are some.
+    /// One query by codes or sketches.
     #[allow(clippy::too_many_arguments, reason = "a query and its buffers")]
     pub(super) fn query_guided(
         &self,
         view: &View<'_>,
-        codes: &Codes,
+        (codes, measured): (&Codes, &Measured<'_>),
         entry: Option<(Slot, usize)>,
         ask: Ask<'_>,
         vector: &Data,
         coded: &CodedQuery,
-        sketches: bool,
         (work, walk): (&mut Work, &mut Work<i32>),
     ) -> Result<()> {
-        let measured = Measured::of(view, codes, sketches);
-        let (on, query, ef) = measured.for_query(coded, ask.ef, QUERY_SHARE);
-        self.code_engine.walk(measured.by_sketches(), on, query, entry, ef, ask.accept, walk)?;
-        if measured.by_sketches() {
-            self.code_engine.rescore(&measured.codes, measured.codes.query(coded.code.bytes()), walk);
+        let (query, ef) = measured.for_query(coded, ask.ef, QUERY_SHARE);
+        let by_sketches = measured.by_sketches;
+        self.code_engine.walk(by_sketches, &measured.walk, query, entry, ef, ask.accept, walk)?;
+        if let Some(codes) = measured.beside.as_ref().filter(|_| coded.lossless) {
+            self.code_engine.rescore(codes, codes.query(coded.code.bytes()), walk);
         }
-        self.finish(view, vector, (codes, coded), &walk.near, ask.k, work);
+        self.finish(view, vector, (codes, coded, by_sketches), &walk.near, ask.k, work);
         Ok(())
     }
 
@@ -104,7 +144,7 @@ impl Index {
         &self,
         view: &View<'_>,
         vector: &Data,
-        (codes, coded): (&Codes, &CodedQuery),
+        (codes, coded, sketches): (&Codes, &CodedQuery, bool),
         near: &[Near<i32>],
         k: usize,
         work: &mut Work,
@@ -112,7 +152,7 @@ impl Index {
         if coded.lossless {
             guided::take(view, near, k, work);
         } else {
-            self.code_engine.measure(view, view.query(vector.bytes()), near, (codes, coded), k, work);
+            self.code_engine.measure(view, view.query(vector.bytes()), near, (codes, coded, sketches), k, work);
         }
     }
 
@@ -133,8 +173,9 @@ impl Index {
         let view = View::open(self.store(), cell, self.ruler());
         let entry = entry.and_then(|(slot, level)| Some((view.slot(slot.id())?, level)));
         let (Some(codes), Some(entry)) = (view.codes(), entry) else { return Ok(false) };
-        let measured = Measured::of(&view, codes, true);
+        let Some(measured) = Measured::of(&view, codes, true) else { return Ok(false) };
         let lossless = view.codes_are_lossless(codes);
+        let sketches = measured.by_sketches;
         let mut next = 0;
         let mut odd = Vec::new();
         let mut begin = |lane: &mut Lane| {
@@ -143,7 +184,7 @@ impl Index {
                 self.prepare(&queries[next * dim..(next + 1) * dim], &mut lane.vector);
                 codes.prepare(lane.vector.floats(), &mut lane.coded);
                 lane.coded.lossless &= lossless;
-                lane.ef = measured.for_query(&lane.coded, ask.ef, QUERY_SHARE).2.min(view.count());
+                lane.ef = measured.for_query(&lane.coded, ask.ef, QUERY_SHARE).1.min(view.count());
                 next += 1;
                 if lane.coded.is_usable() {
                     return true;
@@ -153,11 +194,11 @@ impl Index {
             false
         };
         let mut end = |lane: &mut Lane| {
-            self.finish(&view, &lane.vector, (codes, &lane.coded), &lane.work.near, ask.k, work);
+            self.finish(&view, &lane.vector, (codes, &lane.coded, sketches), &lane.work.near, ask.k, work);
             put(lane.row, &work.results);
         };
-        let rescored_by = measured.by_sketches().then_some(&measured.codes);
-        let batch = Batch { view: &view, walk: measured.walk(), codes: rescored_by, entry, k: ask.k };
+        let codes = measured.beside.as_ref().filter(|_| lossless);
+        let batch = Batch { view: &view, walk: &measured.walk, sketches, codes, entry, k: ask.k };
         let lanes = &mut lanes[..count.min(LANES)];
         self.code_engine.run(&batch, lanes, &mut begin, &mut end)?;
         // Vectors so long that their codes mean nothing.
@@ -193,13 +234,13 @@ impl Index {
         for work in [&mut *walk, &mut *integers] {
             (work.deletions, work.ef_construction) = (deletions, self.ef_construction);
         }
-        let measured = Measured::of(view, codes, true);
-        let (on, query, ef) = measured.for_query(coded, self.ef_construction, LINK_SHARE);
-        let mut guide = guided.then(|| self.code_engine.guide(measured.by_sketches(), on, query, ef, walk));
+        let Some(measured) = Measured::of(view, codes, true) else { return Ok(false) };
+        let (query, ef) = measured.for_query(coded, self.ef_construction, LINK_SHARE);
+        let mut guide = guided.then(|| self.code_engine.guide(measured.by_sketches, &measured.walk, query, ef, walk));
         let graph = self.core.graph();
-        if coded.lossless {
-            let code = measured.codes.query(coded.code.bytes());
-            self.code_engine.insert(graph, &measured.codes, code, level, guide.as_mut(), claim, integers)?;
+        if let Some(codes) = measured.codes().filter(|_| coded.lossless) {
+            let code = codes.query(coded.code.bytes());
+            self.code_engine.insert(graph, codes, code, level, guide.as_mut(), claim, integers)?;
         } else if guide.is_some() && coded.is_usable() {
             self.engine.insert(graph, view, view.query(vector.bytes()), level, guide.as_mut(), claim, work)?;
         } else {
@@ -216,32 +257,39 @@ const QUERY_SHARE: usize = 4;
 const LINK_SHARE: usize = 6;
 
 /// What a walk measures in a session.
-struct Measured<'v> {
-    codes: View<'v>,
-    sketches: Option<View<'v>>,
+pub(super) struct Measured<'v> {
+    walk: View<'v>,
+    by_sketches: bool,
+    /// Codes beside sketches, if they are kept.
+    beside: Option<View<'v>>,
 }
 
 impl<'v> Measured<'v> {
-    /// Sketches if they are wanted and there are some, else codes.
-    fn of(view: &'v View<'v>, codes: &'v Codes, sketches: bool) -> Self {
-        Self { codes: view.on_codes(codes), sketches: view.on_sketches(codes).filter(|_| sketches) }
-    }
-
-    fn by_sketches(&self) -> bool {
-        self.sketches.is_some()
-    }
-
-    fn walk(&self) -> &View<'v> {
-        self.sketches.as_ref().unwrap_or(&self.codes)
-    }
-
-    /// The session to walk in, the query in it, and how many candidates to keep to find as much as a walk by vectors
-    /// that keeps `ef`: by sketches more by one in `share`, by codes that blur by one in 32.
-    fn for_query<'a>(&'a self, coded: &'a CodedQuery, ef: usize, share: usize) -> (&'a View<'v>, Query<'a>, usize) {
-        match &self.sketches {
-            Some(sketches) => (sketches, sketches.query(coded.sketch.bytes()), ef.saturating_add(ef / share + 3)),
-            None if coded.lossless => (&self.codes, self.codes.query(coded.code.bytes()), ef),
-            None => (&self.codes, self.codes.query(coded.code.bytes()), ef.saturating_add(ef / 32 + 1)),
+    /// Sketches if they are wanted and there are some, else codes, if they are kept.
+    pub(super) fn of(view: &'v View<'v>, codes: &'v Codes, sketches: bool) -> Option<Self> {
+        match view.on_sketches(codes).filter(|_| sketches) {
+            Some(walk) => Some(Self { walk, by_sketches: true, beside: view.on_codes(codes) }),
+            None => view.on_codes(codes).map(|walk| Self { walk, by_sketches: false, beside: None }),
         }
+    }
+
+    /// Codes, if they are kept.
+    fn codes(&self) -> Option<&View<'v>> {
+        if self.by_sketches {
+            self.beside.as_ref()
+        } else {
+            Some(&self.walk)
+        }
+    }
+
+    /// The query in the session of the walk, and how many candidates to keep to find as much as a walk by vectors that keeps
+    /// `ef`: by sketches more by one in `share`, by codes that blur by one in 32.
+    fn for_query<'a>(&'a self, coded: &'a CodedQuery, ef: usize, share: usize) -> (Query<'a>, usize) {
+        let (bytes, more) = match (self.by_sketches, coded.lossless) {
+            (true, _) => (coded.sketch.bytes(), ef / share + 3),
+            (false, true) => (coded.code.bytes(), 0),
+            (false, false) => (coded.code.bytes(), ef / 32 + 1),
+        };
+        (self.walk.query(bytes), ef.saturating_add(more))
     }
 }

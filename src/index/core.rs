@@ -1,7 +1,7 @@
 //! What every index has, whoever keeps its labels: graph, buffers of searches, and the locks that let records stand
 //! still.
 
-use std::sync::{Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::{Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard, TryLockError};
 
 use crate::error::Result;
 use crate::graph::Graph;
@@ -74,6 +74,15 @@ impl Core {
     /// Waits until nobody changes records, and keeps everybody from it.
     pub(crate) fn stand_still(&self) -> RwLockWriteGuard<'_, ()> {
         self.gate.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The same without waiting.
+    pub(super) fn try_to_stand_still(&self) -> Option<RwLockWriteGuard<'_, ()>> {
+        match self.gate.try_write() {
+            Ok(guard) => Some(guard),
+            Err(TryLockError::Poisoned(poisoned)) => Some(poisoned.into_inner()),
+            Err(TryLockError::WouldBlock) => None,
+        }
     }
 
     /// Lets one caller at a time make records or change how many there may be.

@@ -17,7 +17,7 @@ mod stats;
 #[cfg(test)]
 mod tests;
 
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 use std::sync::Mutex;
 
 use crate::error::{invalid, Error, Result};
@@ -44,6 +44,10 @@ pub struct Index {
     code_engine: CodeEngine,
     /// Records at which codes are worth a try again.
     next_codes: AtomicUsize,
+    /// The number of the exactness that is the index's default.
+    exactness: AtomicU32,
+    /// Whether a certified query was asked: codes are kept beside sketches then.
+    certifies: AtomicBool,
     ef_construction: usize,
     /// Records that fit; an index that grows on demand raises it by itself.
     capacity: AtomicUsize,
@@ -98,6 +102,8 @@ impl Index {
             engine: Engine::choose(traits.metric != Metric::L2),
             code_engine: CodeEngine::choose(traits.metric != Metric::L2),
             next_codes: AtomicUsize::new(crate::codes::FIRST),
+            exactness: AtomicU32::new(0),
+            certifies: AtomicBool::new(false),
             ef_construction: traits.ef_construction,
             capacity: AtomicUsize::new(capacity),
             grows: traits.max_elements == 0,

@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, OnceLock};
 
 use super::add::check_finite;
+use super::coded::Measured;
 use super::remove::absent;
 use super::Index;
 use crate::error::{invalid, Error, Result};
@@ -59,6 +60,10 @@ impl Index {
         }
         for (row, vector) in queries.chunks_exact(dim).enumerate() {
             check_finite(vector).map_err(|e| e.context(format_args!("query {row}")))?;
+        }
+        let exactness = if exactness == Exactness::Default { self.chosen() } else { exactness };
+        if exactness == Exactness::Certified {
+            self.certify(threads);
         }
         let ef = if ef == 0 { self.ef.load(Ordering::Relaxed) } else { ef };
         let ask = Ask::nearest(k, ef);
@@ -147,12 +152,15 @@ impl Index {
             coded.lossless &= view.codes_are_lossless(codes);
             if coded.lossless || coded.is_usable() && exactness.may_be_guided() {
                 walk.deletions = work.deletions;
-                let sketches = exactness.may_be_guided();
-                return self.query_guided(&view, codes, entry, ask, vector, coded, sketches, (work, walk));
+                if let Some(measured) = Measured::of(&view, codes, exactness.may_be_guided()) {
+                    let by = (codes, &measured);
+                    return self.query_guided(&view, by, entry, ask, vector, coded, (work, walk));
+                }
             }
             let plain = !work.deletions && ask.accept.is_none() && !view.has_before();
-            if exactness == Exactness::Certified && plain && coded.is_usable() {
-                let (on_codes, query) = (&view.on_codes(codes), view.query(vector.bytes()));
+            let certified = exactness == Exactness::Certified && plain && coded.is_usable();
+            if let Some(on_codes) = &view.on_codes(codes).filter(|_| certified) {
+                let query = view.query(vector.bytes());
                 let code = on_codes.query(coded.code.bytes());
                 let rejection = codes.quantiser().rejection(vector.floats(), coded);
                 let of = Coded { view: &view, query, on_codes, code, codes, rejection };

@@ -116,11 +116,14 @@ fn guided_answers_are_exact_and_as_good() {
         assert_eq!(index.exactness(), Exactness::F32);
         add(&index, &vectors[999 * dim..], &(999..3000).collect::<Vec<u64>>()).unwrap();
         assert_eq!(index.exactness(), Exactness::Guided);
-        assert!(index.stats().code_bytes >= 3000 * if dim == 40 { 64 } else { 160 + 96 });
+        // Sketches do without codes, until a certified query needs them.
+        let bytes_for_each = |from: u64, to: u64| (3000 * from..3000 * to).contains(&index.stats().code_bytes);
+        assert!(if dim == 40 { bytes_for_each(64, 96) } else { bytes_for_each(96, 160) }, "{:?}", index.stats());
         assert_eq!(index.store().codes().unwrap().sketches().is_some(), dim == 140, "{metric:?}");
         for deleted in [false, true] {
             let exact = ask(&index, &queries, 10, 50, Exactness::F32);
             assert_eq!(exact, ask(&index, &queries, 10, 50, Exactness::Certified));
+            assert!(dim == 40 || bytes_for_each(96 + 160, 350), "{:?}", index.stats());
             let guided = ask(&index, &queries, 10, 50, Exactness::Guided);
             let together = shared(&guided, &exact, 10);
             assert!(dim == 140 || together > 0.97, "{metric:?}: {together} of the answers are the same");
@@ -134,6 +137,52 @@ fn guided_answers_are_exact_and_as_good() {
             if !deleted {
                 (0..3000).step_by(7).for_each(|label| index.mark_deleted(label).unwrap());
             }
+        }
+    }
+}
+
+/// An index keeps the codes that its exactness needs, and its queries are asked in it.
+#[test]
+fn an_index_has_an_exactness() {
+    let mut rng = SmallRng::seed_from_u64(27);
+    for dim in [40, 140] {
+        let (vectors, queries) = (random(&mut rng, 2000, dim), random(&mut rng, 50, dim));
+        let index = Index::new(&Params { m: 8, ef_construction: 60, ..Params::new(dim) }).unwrap();
+        add(&index, &vectors, &(0..2000).collect::<Vec<u64>>()).unwrap();
+        // There is room for more records than there are.
+        let keeps = |bytes: u64| {
+            let kept = index.stats().code_bytes as f64 / index.count() as f64;
+            kept >= bytes as f64 && kept <= 1.6 * bytes as f64
+        };
+        let [exact, guided] = [Exactness::F32, Exactness::Guided].map(|mode| ask(&index, &queries, 10, 20, mode));
+        assert!(exact != guided);
+        let (codes, sketches) = (if dim == 40 { 64 } else { 160 }, if dim == 40 { 0 } else { 96 });
+        let small = if dim == 40 { codes } else { sketches };
+        assert!(index.exactness() == Exactness::Guided && keeps(small), "{:?}", index.stats());
+        for (chosen, bytes, answers) in [
+            (Exactness::F32, 0, &exact),
+            (Exactness::Guided, small, &guided),
+            (Exactness::Certified, codes + sketches, &exact),
+            (Exactness::F32, 0, &exact),
+            (Exactness::Default, small, &guided),
+        ] {
+            index.set_exactness(chosen, 1);
+            let stands_for = if chosen == Exactness::Default { Exactness::Guided } else { chosen };
+            assert_eq!(index.exactness(), stands_for);
+            assert!(keeps(bytes), "{chosen:?}: {:?}", index.stats());
+            assert_eq!(&ask(&index, &queries, 10, 20, Exactness::Default), answers, "{chosen:?}");
+            assert_eq!(ask(&index, &queries, 10, 20, Exactness::F32), exact, "{chosen:?}");
+        }
+        // What is added has codes, or none, as the rest has.
+        for (chosen, bytes) in [(Exactness::F32, 0), (Exactness::Certified, codes + sketches)] {
+            index.set_exactness(chosen, 1);
+            let first = index.count();
+            let more = random(&mut rng, 2000, dim);
+            add(&index, &more, &(first as u64..first as u64 + 2000).collect::<Vec<u64>>()).unwrap();
+            assert!(keeps(bytes), "{chosen:?}: {:?}", index.stats());
+            let found = ask(&index, &more, 1, 100, Exactness::Default);
+            let own = found.iter().enumerate().filter(|(row, hit)| **hit == ((first + row) as u64, 0.0)).count();
+            assert!(own > 1900, "{chosen:?}: {own} found themselves");
         }
     }
 }

@@ -27,7 +27,7 @@ type RunLoop =
     unsafe fn(&Batch<'_, '_>, &mut [Lane], &mut dyn FnMut(&mut Lane) -> bool, &mut dyn FnMut(&mut Lane)) -> Result<()>;
 type CertifiedLoop =
     unsafe fn(&Coded<'_, '_>, Option<(Slot, usize)>, Ask<'_>, &mut Work<f32>, &mut Hop<i32>) -> Result<()>;
-type MeasureLoop = unsafe fn(&View<'_>, Query<'_>, &[Near<i32>], (&Codes, &CodedQuery), usize, &mut Work<f32>);
+type MeasureLoop = unsafe fn(&View<'_>, Query<'_>, &[Near<i32>], (&Codes, &CodedQuery, bool), usize, &mut Work<f32>);
 
 /// The loops of one instruction set and metric.
 #[derive(Clone, Copy)]
@@ -92,7 +92,7 @@ macro_rules! shells {
                 view: &View<'_>,
                 query: Query<'_>,
                 near: &[Near<i32>],
-                coded: (&Codes, &CodedQuery),
+                coded: (&Codes, &CodedQuery, bool),
                 k: usize,
                 work: &mut Work<f32>,
             ) {
@@ -217,7 +217,7 @@ impl CodeEngine {
         end: &mut dyn FnMut(&mut Lane),
     ) -> Result<()> {
         // SAFETY: see above.
-        unsafe { (self.run[usize::from(batch.codes.is_some())])(batch, lanes, begin, end) }
+        unsafe { (self.run[usize::from(batch.sketches)])(batch, lanes, begin, end) }
     }
 
     /// [`guided::rescore`].
@@ -264,7 +264,7 @@ impl CodeEngine {
         view: &View<'_>,
         query: Query<'_>,
         near: &[Near<i32>],
-        coded: (&Codes, &CodedQuery),
+        coded: (&Codes, &CodedQuery, bool),
         k: usize,
         work: &mut Work<f32>,
     ) {

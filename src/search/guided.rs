@@ -1,5 +1,5 @@
-//! A query that codes guide: the walk measures codes or sketches only, what it found on sketches is measured by codes, and
-//! of that the nearest are measured exactly.
+//! A query that codes guide: the walk measures codes or sketches only, and of what it found the nearest are measured exactly.
+//! What a walk on sketches found is measured by codes first where these are the vectors.
 
 use crate::codes::quantiser::CodedQuery;
 use crate::codes::Codes;
@@ -78,7 +78,7 @@ pub(crate) fn walk<K: Kernel>(
     Ok(())
 }
 
-/// Measures by codes what a walk on sketches found, and leaves it in `work.near`, nearest first.
+/// Measures by codes that are the vectors what a walk on sketches found, and leaves it in `work.near`, nearest first.
 #[inline(always)]
 pub(crate) fn rescore<K: Kernel<Distance = i32>>(on_codes: &View<'_>, code: Query<'_>, work: &mut Work<i32>) {
     let Work { hop, near, .. } = work;
@@ -91,15 +91,23 @@ pub(crate) fn rescore<K: Kernel<Distance = i32>>(on_codes: &View<'_>, code: Quer
 
 /// Bytes of a row to ask for ahead; the hardware streams the rest of longer rows.
 const PREFETCH_BYTES: usize = 2048;
+/// Rows that are asked for ahead of the one that is measured.
+const AHEAD: usize = 8;
+
+/// Records in a row that are none of the k nearest, of those that a walk on sketches found, after which no more are measured;
+/// one in 16 of all more. With all of them measured recall is the same to the fourth digit, and queries a second are 0.9 of
+/// it at recall 0.99 (MiniLM, 60,000 records).
+const PATIENCE: usize = 16;
 
 /// Measures the nearest of `near` exactly and leaves the `k` nearest in `work.results`: the first k, those whose codes
-/// leave it open whether they belong to them, and those whose codes tell little, wherever they are.
+/// leave it open whether they belong to them, and those whose codes tell little, wherever they are. What a walk on sketches
+/// found is measured until [`PATIENCE`] ends.
 #[inline(always)]
 pub(crate) fn measure<K: Kernel<Distance = f32>>(
     view: &View<'_>,
     query: Query<'_>,
     near: &[Near<i32>],
-    (codes, coded): (&Codes, &CodedQuery),
+    (codes, coded, sketches): (&Codes, &CodedQuery, bool),
     k: usize,
     work: &mut Work<f32>,
 ) {
@@ -108,21 +116,31 @@ pub(crate) fn measure<K: Kernel<Distance = f32>>(
     results.clear();
     hop.reserve(4);
     let bytes = view.row_bytes().min(PREFETCH_BYTES);
-    for near in near.iter().take(k) {
+    for near in near.iter().take(if sketches { k.max(AHEAD) } else { k }) {
         view.prefetch(near.slot, bytes);
     }
-    let (mut at, mut bound) = (0, f32::INFINITY);
+    let patience = PATIENCE + near.len() / 16;
+    let (mut at, mut bound, mut last_put) = (0, f32::INFINITY, 0);
     while at < near.len() {
-        if at >= k {
-            let last = best[k - 1].distance;
-            bound = last + coded.margin(last);
-        }
-        if coded.distance(near[at].distance) > bound {
-            break;
-        }
         let mut end = if at < k { (at + 4).min(k) } else { at + 4 }.min(near.len());
-        while coded.distance(near[end - 1].distance) > bound {
-            end -= 1;
+        if sketches {
+            if at - last_put >= patience {
+                break;
+            }
+            for near in near.iter().skip(at.max(k - 1) + AHEAD).take(end - at) {
+                view.prefetch(near.slot, bytes);
+            }
+        } else {
+            if at >= k {
+                let last = best[k - 1].distance;
+                bound = last + coded.margin(last);
+            }
+            if coded.distance(near[at].distance) > bound {
+                break;
+            }
+            while coded.distance(near[end - 1].distance) > bound {
+                end -= 1;
+            }
         }
         let four = &near[at..end];
         for (to, near) in hop.slots.iter_mut().zip(four) {
@@ -130,7 +148,9 @@ pub(crate) fn measure<K: Kernel<Distance = f32>>(
         }
         view.distances::<K>(query, &hop.slots[..four.len()], &mut hop.distances[..four.len()]);
         for (slot, distance) in hop.slots[..four.len()].iter().zip(&hop.distances) {
-            put(best, Near { distance: *distance, slot: *slot }, k);
+            if put(best, Near { distance: *distance, slot: *slot }, k) {
+                last_put = end;
+            }
         }
         at = end;
     }
@@ -141,14 +161,15 @@ pub(crate) fn measure<K: Kernel<Distance = f32>>(
     results.sort_by(Hit::order);
 }
 
-/// Puts a record among the `k` nearest.
+/// Puts a record among the `k` nearest, if it is one.
 #[inline(always)]
-fn put(best: &mut Vec<Near<f32>>, near: Near<f32>, k: usize) {
+fn put(best: &mut Vec<Near<f32>>, near: Near<f32>, k: usize) -> bool {
     let place = best.partition_point(|b| b.distance <= near.distance);
     if place < k {
         best.truncate(k - 1);
         best.insert(place.min(best.len()), near);
     }
+    place < k
 }
 
 /// Takes the `k` nearest as they are: their codes are the vectors.

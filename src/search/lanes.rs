@@ -27,7 +27,7 @@ enum Stage {
     UpperCodes(usize),
     Ground,
     GroundCodes,
-    /// What was found is on its way: the codes of it, after a walk on sketches, or the vectors.
+    /// What was found is on its way: the vectors, or after a walk on sketches the codes, if these are the vectors.
     Found,
     Scored,
 }
@@ -68,7 +68,8 @@ pub(crate) struct Batch<'a, 'v> {
     /// The session, and the same on what the walk measures.
     pub(crate) view: &'a View<'v>,
     pub(crate) walk: &'a View<'v>,
-    /// The same on codes, if the walk is on sketches.
+    /// Whether that is sketches; then the same on codes if these are the vectors.
+    pub(crate) sketches: bool,
     pub(crate) codes: Option<&'a View<'v>>,
     pub(crate) entry: (Slot, usize),
     pub(crate) k: usize,
@@ -78,11 +79,18 @@ impl Batch<'_, '_> {
     /// What a lane's walk measures from.
     #[inline(always)]
     fn query<'q>(&self, coded: &'q CodedQuery) -> Query<'q> {
-        self.walk.query(if self.codes.is_some() { coded.sketch.bytes() } else { coded.code.bytes() })
+        self.walk.query(if self.sketches { coded.sketch.bytes() } else { coded.code.bytes() })
+    }
+
+    /// What measures what a lane's walk on sketches found, before its vectors do.
+    #[inline(always)]
+    fn codes_of(&self, lane: &Lane) -> Option<&View<'_>> {
+        self.codes.filter(|_| lane.coded.lossless)
     }
 }
 
-/// Walks for one query after the other, by kernel `K`, and scores what a walk on sketches found by kernel `C`. `begin` puts
+/// Walks for one query after the other, by kernel `K`, and scores by kernel `C` what a walk on sketches found where
+/// codes are the vectors. `begin` puts
 /// the next one into a lane, or says that there is none; `end` takes what was found from `near` of its work.
 #[inline(always)]
 pub(crate) fn run<K: Kernel<Distance = i32>, C: Kernel<Distance = i32>>(
@@ -121,7 +129,7 @@ fn take_turns<K: Kernel<Distance = i32>, C: Kernel<Distance = i32>>(
                 Stage::UpperCodes(level) => upper_codes::<K>(batch, lane, level)?,
                 Stage::Ground => ground(batch, lane),
                 Stage::GroundCodes => ground_codes::<K>(batch, lane),
-                Stage::Found if batch.codes.is_some() => score::<C>(batch, lane),
+                Stage::Found if batch.codes_of(lane).is_some() => score::<C>(batch, lane),
                 Stage::Found | Stage::Scored => {
                     end(lane);
                     if begin(lane) {
@@ -236,7 +244,7 @@ fn found(batch: &Batch<'_, '_>, lane: &mut Lane) {
     visited.clear();
     near.clear();
     near.extend(pool.iter().filter_map(|(id, distance)| Some(Near { distance, slot: batch.view.slot(id)? })));
-    if let Some(codes) = batch.codes {
+    if let Some(codes) = batch.codes.filter(|_| lane.coded.lossless) {
         near.iter().for_each(|near| codes.prefetch(near.slot, codes.row_bytes()));
     } else {
         fetch(batch, &lane.work.near, lane.coded.lossless);
@@ -247,7 +255,7 @@ fn found(batch: &Batch<'_, '_>, lane: &mut Lane) {
 /// Measures by codes what was found on sketches.
 #[inline(always)]
 fn score<C: Kernel<Distance = i32>>(batch: &Batch<'_, '_>, lane: &mut Lane) {
-    if let Some(codes) = batch.codes {
+    if let Some(codes) = batch.codes_of(lane) {
         guided::rescore::<C>(codes, codes.query(lane.coded.code.bytes()), &mut lane.work);
     }
     fetch(batch, &lane.work.near, lane.coded.lossless);

@@ -14,7 +14,7 @@ impl Store {
     /// sessions, which hold off the freeing of what they found ([`super::view`]).
     #[inline(always)]
     pub(crate) fn codes(&self) -> Option<&Codes> {
-        // SAFETY: null, or from `renew_codes`, which frees it when nobody of the above can use it any more.
+        // SAFETY: null, or from `replace_codes`, which frees it when nobody of the above can use it any more.
         unsafe { self.codes.load(Ordering::Acquire).as_ref() }
     }
 
@@ -23,27 +23,47 @@ impl Store {
         !self.codes.load(Ordering::Relaxed).is_null()
     }
 
+    /// Whether only sketches of them are kept.
+    pub(crate) fn has_sketches_alone(&self) -> bool {
+        self.sketches_alone.load(Ordering::Relaxed)
+    }
+
+    /// Gives the codes back. No writer may run; sessions may.
+    pub(crate) fn drop_codes(&self) {
+        self.replace_codes(None);
+    }
+
+    fn replace_codes(&self, codes: Option<Codes>) {
+        self.code_bytes.store(codes.as_ref().map_or(0, Codes::memory), Ordering::Relaxed);
+        self.sketches_alone.store(codes.as_ref().is_some_and(|codes| codes.rows().is_none()), Ordering::Relaxed);
+        let codes = codes.map_or(ptr::null_mut(), |codes| Box::into_raw(Box::new(codes)));
+        let old = self.codes.swap(codes, Ordering::AcqRel);
+        if !old.is_null() {
+            self.wait_for_sessions();
+            // SAFETY: from Box::into_raw above; sessions that found it are closed, new ones find its successor.
+            drop(unsafe { Box::from_raw(old) });
+        }
+    }
+
     /// Trains codes on the first `rows` records and encodes all there are, `encode` doing the pieces of work it is given
     /// in any order. Vectors that no codes fit leave the store without; false: many of the others lie beyond the range of
-    /// those `rows`, and nothing was changed. No writer may run; sessions may.
+    /// those `rows`, and nothing was changed. `all_codes`: also where sketches do without. No writer may run; sessions may.
     pub(crate) fn renew_codes(
         &self,
         rows: usize,
-        inner_product: bool,
+        (inner_product, all_codes): (bool, bool),
         encode: impl FnOnce(&(dyn Fn(Slot) + Sync)),
     ) -> Result<bool> {
         let sample = self.sample(rows);
         let codes = match Quantiser::train(&self.ends(rows), &sample, inner_product) {
-            None => {
-                self.code_bytes.store(0, Ordering::Relaxed);
-                ptr::null_mut()
-            }
+            None => None,
             Some(quantiser) => {
                 let room = self.room.load(Ordering::Relaxed);
                 let most = (self.records.capacity() - self.layout.base) / self.layout.stride;
                 let train = || Sketch::train(&quantiser, &sample, &mut |trial| self.neighbourhood(trial, rows));
                 let sketch = if rows * quantiser.stride() >= WORTH { train() } else { None };
-                let codes = Codes::new(quantiser, sketch, rows, most.min(crate::params::MAX_RECORDS).max(room), room)?;
+                let most = most.min(crate::params::MAX_RECORDS).max(room);
+                let codes = Codes::new(quantiser, sketch, all_codes, rows, (most, room))?;
                 codes.make_room(room)?;
                 encode(&|slot| codes.write(slot.index(), self.vector_ptr(slot)));
                 if rows < self.count() && codes.misses(self.count()) {
@@ -52,16 +72,10 @@ impl Store {
                 if rows == self.count() {
                     codes.settle();
                 }
-                self.code_bytes.store(codes.memory(), Ordering::Relaxed);
-                Box::into_raw(Box::new(codes))
+                Some(codes)
             }
         };
-        let old = self.codes.swap(codes, Ordering::AcqRel);
-        if !old.is_null() {
-            self.wait_for_sessions();
-            // SAFETY: from Box::into_raw above; sessions that found it are closed, new ones find its successor.
-            drop(unsafe { Box::from_raw(old) });
-        }
+        self.replace_codes(codes);
         Ok(true)
     }
 
@@ -111,7 +125,7 @@ impl Store {
     pub(super) fn free_codes(&mut self) {
         let codes = std::mem::replace(self.codes.get_mut(), ptr::null_mut());
         if !codes.is_null() {
-            // SAFETY: from Box::into_raw in `renew_codes`; nobody else uses the store.
+            // SAFETY: from Box::into_raw in `replace_codes`; nobody else uses the store.
             drop(unsafe { Box::from_raw(codes) });
         }
     }

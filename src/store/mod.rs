@@ -26,7 +26,7 @@ pub(crate) mod rewrite;
 pub(crate) mod view;
 
 use std::ptr::{self, NonNull};
-use std::sync::atomic::{AtomicI32, AtomicPtr, AtomicU32, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicPtr, AtomicU32, AtomicUsize, Ordering};
 
 use crate::codes::Codes;
 use crate::error::{out_of_memory, Result};
@@ -122,6 +122,8 @@ pub(crate) struct Store {
     /// Null, or the generation of codes that searches use: see [`coding`].
     codes: AtomicPtr<Codes>,
     code_bytes: AtomicUsize,
+    /// Whether only sketches of the codes are kept.
+    sketches_alone: AtomicBool,
     count: Shared<AtomicUsize>,
     /// Records that memory is committed for.
     room: AtomicUsize,
@@ -155,6 +157,7 @@ impl Store {
             dirty: Dirty::new(Arena::reserve_up_to(most.max(1) + 16, least.max(1) + 16)?),
             rewrites: Rewrites::new(layout.vector_bytes),
             codes: AtomicPtr::new(ptr::null_mut()),
+            sketches_alone: AtomicBool::new(false),
             code_bytes: AtomicUsize::new(0),
             count: Shared::new(AtomicUsize::new(0)),
             room: AtomicUsize::new(0),

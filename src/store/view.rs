@@ -72,10 +72,10 @@ impl<'a> View<'a> {
         self.before.is_some()
     }
 
-    /// The same session with the codes in the place of the vectors.
+    /// The same session with the codes in the place of the vectors, if they are kept.
     #[inline]
-    pub(crate) fn on_codes(&self, codes: &'a Codes) -> View<'_> {
-        self.on(codes.rows(), codes.stride(), 0, codes.stride())
+    pub(crate) fn on_codes(&self, codes: &'a Codes) -> Option<View<'_>> {
+        codes.rows().map(|rows| self.on(rows, codes.stride(), 0, codes.stride()))
     }
 
     /// The same with sketches, if there are some.

@@ -69,6 +69,9 @@ void test_queries()
     how.exactness = static_cast<hnx::exactness>(99);
     CHECK(!index.try_query(query, K, how));
     how.exactness = hnx::exactness::f32;
+    CHECK(!index.try_set_exactness(static_cast<hnx::exactness>(99)));
+    index.set_exactness(hnx::exactness::f32);
+    CHECK(index.stats().code_bytes == 0 && same(index.query({&queries[0], DIM}, K), many[0]));
     CHECK(same(index.query({&queries[0], DIM}, K, how), many[0]));
     how.ef = 1; // raised to k: the answers of one alone are worse than those of all
     std::size_t worse = 0;

@@ -183,6 +183,13 @@ func TestExactness(t *testing.T) {
 	if !reflect.DeepEqual(exact, certified) {
 		t.Fatal("certified answers differ")
 	}
+	ok(t, index.SetExactness(ExactnessF32))
+	if stats := must(index.Stats()); stats.Exactness != ExactnessF32 || stats.CodeBytes != 0 {
+		t.Fatal(stats)
+	}
+	if !reflect.DeepEqual(exact, must(index.Query(queries, k, nil))) {
+		t.Fatal("answers of the index's exactness differ")
+	}
 }
 
 func TestVerifyAndSalvage(t *testing.T) {

@@ -397,6 +397,13 @@ func (index *Index) SetEf(ef int) error {
 	return index.use(func(pointer *C.hnx_index) C.hnx_status { return C.hnx_set_ef(pointer, n) })
 }
 
+// SetExactness sets what ExactnessDefault stands for on this index, and the codes that it keeps: none for ExactnessF32.
+func (index *Index) SetExactness(exactness Exactness) error {
+	return index.use(func(pointer *C.hnx_index) C.hnx_status {
+		return C.hnx_set_exactness(pointer, C.uint32_t(exactness))
+	})
+}
+
 // Get reads the vectors of labels back.
 func (index *Index) Get(labels []uint64) ([]float32, error) {
 	vectors := make([]float32, len(labels)*index.dim)

@@ -210,6 +210,7 @@ final class Abi {
     static native int hnx_unmark_deleted(Pointer index, long label);
     static native int hnx_resize(Pointer index, long max_elements);
     static native int hnx_set_ef(Pointer index, long ef);
+    static native int hnx_set_exactness(Pointer index, int exactness);
     static native int hnx_query(Pointer index, float[] queries, long query_count, long k, hnx_query_options options, long[] out_labels, float[] out_distances, long[] out_counts);
     static native int hnx_query(Pointer index, Buffer queries, long query_count, long k, hnx_query_options options, Buffer out_labels, Buffer out_distances, Buffer out_counts);
     static native int hnx_get(Pointer index, long[] labels, long count, float[] out_vectors);

@@ -251,6 +251,11 @@ public final class Index implements AutoCloseable {
         checked(pointer -> Abi.hnx_set_ef(pointer, ef));
     }
 
+    /** Sets what {@link Exactness#DEFAULT} stands for on this index, and the codes that it keeps: none for F32. */
+    public void setExactness(Exactness exactness) {
+        checked(pointer -> Abi.hnx_set_exactness(pointer, exactness.number));
+    }
+
     // ------------------------------------------------------------------------------------------ asking
 
     /** A filter in C's memory while a query runs, and what its function threw. */

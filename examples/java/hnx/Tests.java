@@ -245,6 +245,9 @@ final class Tests {
             Result exact = index.query(QUERIES, K, new Options.Query().exactness(Exactness.F32));
             Result certified = index.query(QUERIES, K, new Options.Query().exactness(Exactness.CERTIFIED));
             check(Arrays.equals(exact.labels(), certified.labels()) && Arrays.equals(exact.distances(), certified.distances()));
+            index.setExactness(Exactness.F32);
+            check(index.stats().exactness() == Exactness.F32 && index.stats().codeBytes() == 0, index.stats());
+            check(Arrays.equals(exact.labels(), index.query(QUERIES, K).labels()));
         }
     }
 

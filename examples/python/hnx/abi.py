@@ -137,6 +137,7 @@ FUNCTIONS = {
     'hnx_unmark_deleted': (c_int32, [c_void_p, c_uint64]),
     'hnx_resize': (c_int32, [c_void_p, c_size_t]),
     'hnx_set_ef': (c_int32, [c_void_p, c_size_t]),
+    'hnx_set_exactness': (c_int32, [c_void_p, c_uint32]),
     'hnx_query': (c_int32, [c_void_p, c_void_p, c_size_t, c_size_t, POINTER(hnx_query_options), c_void_p, c_void_p,
                             c_void_p]),
     'hnx_get': (c_int32, [c_void_p, c_void_p, c_size_t, c_void_p]),

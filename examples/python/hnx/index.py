@@ -277,6 +277,11 @@ class Index:
                 check(lib.hnx_set_ef(pointer, ef))
         self._ef = ef
 
+    def set_exactness(self, exactness):
+        """Sets the exactness of queries that give none, and the codes that are kept: none for 'f32'."""
+        with self._open() as pointer:
+            check(lib.hnx_set_exactness(pointer, EXACTNESS[exactness]))
+
     def set_num_threads(self, num_threads):
         """Sets the threads of calls that say nothing of threads."""
         self.num_threads = operator.index(num_threads)
