@@ -253,11 +253,12 @@ impl Quantiser {
     fn reach(&self, row: &[u8]) -> f32 {
         let middle = self.top / 2.0;
         let mut squares = [0.0f32; 8];
-        for eight in row[..self.low.len()].chunks(8) {
-            for (square, code) in squares.iter_mut().zip(eight) {
-                *square += (f32::from(*code) - middle).powi(2);
-            }
+        let mut add = |i: usize, code: u8| squares[i] += (f32::from(code) - middle).powi(2);
+        let (eights, rest) = row[..self.low.len()].as_chunks::<8>();
+        for eight in eights {
+            (0..8).for_each(|i| add(i, eight[i]));
         }
+        rest.iter().for_each(|code| add(0, *code));
         squares.iter().sum::<f32>().sqrt()
     }
 

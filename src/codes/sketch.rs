@@ -230,19 +230,23 @@ impl Sketch {
     fn straighten(&self, code: &[u8], steps: &[(f32, f32)], mut put: impl FnMut(usize, u8)) {
         let weight = |code: u8, (step, zero): (f32, f32)| step * step * (zero + f32::from(code));
         let (mut products, mut squares) = ([0.0f32; 8], [0.0f32; 8]);
-        for (code, steps) in code.chunks(8).zip(steps.chunks(8)) {
-            for (i, (code, step)) in code.iter().zip(steps).enumerate() {
-                let weight = weight(*code, *step);
-                products[i] += weight * self.moves[usize::from(*code)].error;
-                squares[i] += weight * (step.1 + f32::from(*code));
-            }
+        let mut sum = |i: usize, code: u8, step: (f32, f32)| {
+            let weight = weight(code, step);
+            products[i] += weight * self.moves[usize::from(code)].error;
+            squares[i] += weight * (step.1 + f32::from(code));
+        };
+        // Eight at a time, which the compiler makes vectors of.
+        let ((eights, rest), (eight_steps, rest_steps)) = (code.as_chunks::<8>(), steps.as_chunks::<8>());
+        for (eight, steps) in eights.iter().zip(eight_steps) {
+            (0..8).for_each(|i| sum(i, eight[i], steps[i]));
         }
+        rest.iter().zip(rest_steps).for_each(|(code, step)| sum(0, *code, *step));
         let (mut product, enough) = (products.iter().sum::<f32>(), STRAIGHT * squares.iter().sum::<f32>());
+        if product.abs() < enough {
+            return;
+        }
         for round in 0..4 {
             for (i, (code, step)) in code.iter().zip(steps).enumerate() {
-                if product.abs() < enough {
-                    return;
-                }
                 let Move { change, other, round: own, .. } = self.moves[usize::from(*code)];
                 if own != round {
                     continue;
@@ -251,6 +255,9 @@ impl Sketch {
                 if moved.abs() < product.abs() {
                     product = moved;
                     put(i, other);
+                    if product.abs() < enough {
+                        return;
+                    }
                 }
             }
         }
