@@ -130,15 +130,17 @@ fn examine(
         Trust::Untouched | Trust::Doubtful => check == Check::Deep,
         Trust::Compare => check == Check::Deep || check == Check::Default && !mmap,
     };
-    if asked {
+    // A total that is carried on from damaged sums would blame the files for ever.
+    let damaged = || writes && trust != Trust::Doubtful && !sums_add_up(storage, path, &head);
+    if asked || damaged() {
         let found = verify::compare(storage, path, header, &head, trust)?;
         if found.first.is_some() && found.are_files_whole() && check != Check::Deep {
             return Ok(FoundSums::Damaged);
         }
-        found.into_result()?;
-    } else if writes && trust != Trust::Doubtful && !sums_add_up(storage, path, &head) {
-        // A total that is carried on from damaged sums would blame the files for ever.
-        return Ok(FoundSums::Damaged);
+        // Where nobody wants to know now, the sums stay as they are: whoever asks later will be told.
+        if asked || check != Check::Fast {
+            found.into_result()?;
+        }
     }
     Ok(if trust == Trust::Doubtful { FoundSums::None } else { FoundSums::True(head) })
 }

@@ -2,6 +2,7 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io;
+use std::ops::Range;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
@@ -49,6 +50,11 @@ pub(crate) trait Readable: Send {
     /// How many bytes may be read into memory, see [`holes::readable`].
     fn readable(&self) -> Result<u64> {
         self.len()
+    }
+    /// The first part at or behind `from` that is no hole.
+    fn stored_from(&self, from: u64) -> Result<Option<Range<u64>>> {
+        let len = self.len()?;
+        Ok((from < len).then_some(from..len))
     }
 }
 
@@ -206,6 +212,12 @@ impl Readable for OsFile {
     fn readable(&self) -> Result<u64> {
         let len = self.len()?;
         Ok(holes::readable(&self.file, 0, len).min(len))
+    }
+
+    fn stored_from(&self, from: u64) -> Result<Option<Range<u64>>> {
+        let len = self.len()?;
+        let mut parts = platform::stored(&self.file, from, len);
+        Ok(parts.next())
     }
 }
 

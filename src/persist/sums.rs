@@ -85,22 +85,29 @@ pub(super) fn weight(id: u32, sums: &[u8; SUMS_SIZE]) -> u64 {
 }
 
 /// Whether the sums of the first `count` records of a file of sums are those whose total was written. What is a hole in it
-/// adds nothing.
+/// adds nothing and is passed over.
 pub(super) fn add_up(file: &dyn Readable, head: &SumsHead, count: usize) -> Result<bool> {
-    let end = file.readable()?.min(len(count));
-    let (mut total, mut id, mut at) = (0u64, 0, offset(0));
-    let mut bytes = vec![0; (end.saturating_sub(at) as usize).min(SUMS_SIZE << 16)];
-    while at < end {
-        let part = (end - at).min(bytes.len() as u64) as usize;
-        file.read_at(&mut bytes[..part], at)?;
-        for sums in bytes[..part].as_chunks().0 {
-            total = total.wrapping_add(weight(id, sums));
-            id += 1;
+    let whole = |at: u64| offset(0) + at.saturating_sub(offset(0)) / SUMS_SIZE as u64 * SUMS_SIZE as u64;
+    let end = whole(file.len()?.min(len(count)));
+    let (mut total, mut at, mut bytes) = (0u64, offset(0), Vec::new());
+    while let Some(part) = file.stored_from(at)?.filter(|part| part.start < end) {
+        at = whole(part.start).max(at);
+        let stop = whole(part.end + SUMS_SIZE as u64 - 1).min(end);
+        while at < stop {
+            bytes.resize((stop - at).min(PIECE as u64) as usize, 0);
+            file.read_at(&mut bytes, at)?;
+            let first = ((at - offset(0)) / SUMS_SIZE as u64) as u32;
+            for (id, sums) in (first..).zip(bytes.as_chunks().0) {
+                total = total.wrapping_add(weight(id, sums));
+            }
+            at += bytes.len() as u64;
         }
-        at += part as u64;
     }
     Ok(total == head.total)
 }
+
+/// Bytes read at a time: of whole records.
+const PIECE: usize = SUMS_SIZE << 16;
 
 /// What the file says first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -69,9 +69,11 @@ void test_queries()
     how.exactness = static_cast<hnx::exactness>(99);
     CHECK(!index.try_query(query, K, how));
     how.exactness = hnx::exactness::f32;
-    CHECK(!index.try_set_exactness(static_cast<hnx::exactness>(99)));
-    index.set_exactness(hnx::exactness::f32);
-    CHECK(index.stats().code_bytes == 0 && same(index.query({&queries[0], DIM}, K), many[0]));
+    hnx::index exact = filled(DIM, rows);
+    CHECK(!exact.try_set_exactness(static_cast<hnx::exactness>(99)));
+    exact.set_exactness(hnx::exactness::f32);
+    CHECK(exact.stats().exactness == HNX_EXACTNESS_F32 && exact.stats().code_bytes == 0);
+    CHECK(same(exact.query({&queries[0], DIM}, K, how), many[0]));
     CHECK(same(index.query({&queries[0], DIM}, K, how), many[0]));
     how.ef = 1; // raised to k: the answers of one alone are worse than those of all
     std::size_t worse = 0;

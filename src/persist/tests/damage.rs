@@ -9,8 +9,10 @@ use super::{index_of, open, Folder};
 use crate::error::Error;
 use crate::index::Index;
 use crate::params::Metric;
-use crate::persist::sums::{SumsHead, SUMS_SIZE, SUMS_START};
+use crate::persist::storage::{Access, OsStorage, Storage};
+use crate::persist::sums::{self, SumsHead, SUMS_SIZE, SUMS_START};
 use crate::persist::{create_directory, load, persist_dirty, save, verify, Check, Format, LoadParams, Verified};
+use crate::platform::FileExt;
 
 const ROWS: u64 = 20;
 const DATA: [&str; 3] = ["data_level0.bin", "length.bin", "link_lists.bin"];
@@ -153,6 +155,51 @@ fn damaged_checksums_do_not_spread() {
     is_clean(&path);
     with_new_times(&path);
     open_as(&path, Check::Default).unwrap();
+}
+
+/// Where checksums and files are damaged, no checksums are made that would fit the damage.
+#[test]
+fn damage_of_both_is_not_covered_up() {
+    let folder = Folder::new("cover-up");
+    let path = directory(&folder);
+    let stride = fs::metadata(path.join("data_level0.bin")).unwrap().len() as usize / ROWS as usize;
+    let in_vector = 8 * stride - 8 - 12;
+    for (name, at) in [("hnx.sums", SUMS_START + 5 * SUMS_SIZE), ("data_level0.bin", in_vector)] {
+        let file = path.join(name);
+        let time = fs::metadata(&file).unwrap().modified().unwrap();
+        let mut bytes = fs::read(&file).unwrap();
+        bytes[at..at + 3].fill(0xA5);
+        fs::write(&file, bytes).unwrap();
+        fs::File::options().write(true).open(&file).unwrap().set_modified(time).unwrap();
+    }
+    let before = found(&path);
+    assert_eq!((before.0, &*before.1), (2, "data_level0.bin"));
+    assert!(matches!(open_for(&path, Check::Default, false), Err(Error::Corrupt(_))));
+    let index = open_for(&path, Check::Fast, false).unwrap();
+    index.unmark_deleted(3).unwrap();
+    persist_dirty(&index).unwrap();
+    drop(index);
+    assert_eq!(found(&path), before);
+}
+
+/// hnx.sums has holes where nothing is known of records.
+#[test]
+fn holes_in_checksums_are_passed_over() {
+    let folder = Folder::new("sparse-sums");
+    let path = folder.0.join("sums");
+    let (at, last) = (3_000_000, 5_000_000);
+    let entry = [7; SUMS_SIZE];
+    let file = fs::File::create(&path).unwrap();
+    file.set_len(sums::len(last)).unwrap();
+    file.write_all_at(&entry, sums::offset(at)).unwrap();
+    let of = |total| SumsHead { sequence: 1, header: [0; 100], total, seal: None, lens: None, flipped: None };
+    let file = OsStorage.open(&path, Access::Read).unwrap().unwrap();
+    let right = of(sums::weight(at, &entry));
+    assert!(sums::add_up(file.as_ref(), &right, last).unwrap());
+    assert!(sums::add_up(file.as_ref(), &right, at as usize + 1).unwrap());
+    assert!(!sums::add_up(file.as_ref(), &right, at as usize).unwrap());
+    assert!(sums::add_up(file.as_ref(), &of(0), at as usize).unwrap());
+    assert!(!sums::add_up(file.as_ref(), &of(1), last).unwrap());
 }
 
 /// Damaged checksums are better than none: they stay until there are new ones.
