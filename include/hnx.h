@@ -54,10 +54,11 @@
 #define HNX_ALLOW_REPLACE_DELETED 1
 
 /*
- hnx_load_options.flags: map the file instead of reading it. Opening touches the header and the link lists only;
- what is written goes to private copies of pages. A file that another program truncates while it is mapped kills
- the process with SIGBUS: map only files that nobody shortens. A directory is mapped by
- its writer, or while there is none, which cannot persist meanwhile then; beside a writer it is copied.
+ hnx_load_options.flags: map the file instead of reading it. Opening touches the header and the link lists only, and
+ the checksums of a directory that is opened to be written; what is written goes to private copies of pages. A file
+ that another program truncates while it is mapped kills the process with SIGBUS: map only files that nobody shortens.
+ A directory is mapped by its writer, or while there is none, which cannot persist meanwhile then; beside a writer it
+ is copied.
  */
 #define HNX_LOAD_MMAP 2
 
@@ -124,8 +125,8 @@
  prove to be too far, f32 measures the rest (src/search/certified.rs). With a filter, with deleted records and without
  codes f32 measures all. Where codes are the vectors themselves (squared L2 of integers from 0 to 255, in up to 258
  dimensions) they suffice. An index that has codes of half a byte only (HNX_EXACTNESS_GUIDED) gets those of a byte with
- the first such query that finds nobody adding, which costs what reading all vectors costs and a byte per float from
- then on.
+ the first such query that finds nobody changing it; changes wait meanwhile, as long as reading all vectors takes. They
+ take a byte per float until hnx_set_exactness() gives them back.
  */
 #define HNX_EXACTNESS_CERTIFIED 2
 
@@ -1292,12 +1293,13 @@ hnx_status hnx_set_ef(struct hnx_index *index,
 
 /*
  Sets what HNX_EXACTNESS_DEFAULT stands for in queries of this index, and the codes that it keeps. HNX_EXACTNESS_F32:
- none, memory is that of the records alone; a query that asks for another mode measures f32 then. _CERTIFIED: all.
- _GUIDED: those that guided queries need, also on an index that was opened with HNX_LOAD_MMAP, whose records stay in
- the file. _DEFAULT: as when the index was opened. Not stored in files.
- Costs what reading all vectors costs where codes have to be made, on all cores. Codes that cannot be had for lack of
- memory are no error: hnx_stats_info.exactness and code_bytes tell what there is.
- Errors: HNX_ERR_INVALID_ARGUMENT. Threads: any thread, any time; waits for adds that run, queries go on.
+ none, memory is that of the records alone; queries that ask for another mode measure f32 then, and HNX_ADD_GUIDED is
+ without effect. _CERTIFIED: all. _GUIDED: those that guided queries need, also on an index that was opened with
+ HNX_LOAD_MMAP, whose records stay in the file. _DEFAULT: as when the index was made or opened. Not stored in files.
+ Codes that have to be made cost what reading all vectors costs, on all cores. Those that cannot be had for lack of
+ memory are no error: queries measure f32, hnx_stats_info.code_bytes tells.
+ Errors: HNX_ERR_INVALID_ARGUMENT. Threads: any thread, any time, but not in a filter; waits for adds, persists and
+ queries that run.
 
  # Safety
  index is NULL or a live handle.
@@ -1317,7 +1319,8 @@ hnx_status hnx_set_exactness(struct hnx_index *index,
  failure, but for HNX_ERR_OUT_OF_MEMORY, which may leave some rows written. options: NULL for defaults.
  Errors: HNX_ERR_INVALID_ARGUMENT (NULL, k 0, a value that is not finite; the text names the query),
  HNX_ERR_CANCELLED (the filter ended the call; some rows may be written), HNX_ERR_OUT_OF_MEMORY.
- Threads: any thread, any time. A query takes no lock. The first query of a thread on an index allocates.
+ Threads: any thread, any time. A query takes no lock, but for the first certified one where codes have to be made
+ (HNX_EXACTNESS_CERTIFIED). The first query of a thread on an index allocates.
 
  # Safety
  index is NULL or a live handle; the arrays have the sizes above and do not overlap; options is NULL or readable

@@ -10,6 +10,9 @@
 //! the index has grown [`GROWTH`]-fold, or too many vectors lie beyond the trained range, a new generation takes the
 //! place of the old one, which is freed when the last session that may read it is closed. Training is on the first
 //! records, a number that only the count tells ([`trained_on`]); on all, where many of the others lie beyond their range.
+//!
+//! Where a generation has sketches, codes are kept only if they are the vectors, or once a certified query has asked for them
+//! ([`Codes::keep_rows`]). An index whose exactness is f32 gives all back.
 
 #[cfg(target_arch = "x86_64")]
 pub(crate) mod avx2;
@@ -24,6 +27,7 @@ pub(crate) mod sketch;
 mod tests;
 
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::OnceLock;
 
 use crate::error::Result;
 use crate::store::arena::Arena;
@@ -52,8 +56,8 @@ pub(crate) fn trained_on(count: usize) -> usize {
 /// One generation of codes.
 pub(crate) struct Codes {
     quantiser: Quantiser,
-    /// None: sketches do without.
-    rows: Option<Arena>,
+    /// Empty while sketches do without.
+    rows: OnceLock<Arena>,
     sketch: Option<(Sketch, Arena)>,
     /// A bit for each record: [`Quantiser::is_exceptional`].
     exceptions: Arena,
@@ -80,10 +84,10 @@ impl Codes {
             let rows = Arena::reserve_up_to(most * sketch.stride(), most * sketch.stride()).ok()?;
             Some((sketch, rows))
         });
-        let rows = match wanted || quantiser.is_lossless() || sketch.is_none() {
-            true => Some(Arena::reserve_up_to(most * stride, least * stride)?),
-            false => None,
-        };
+        let rows = OnceLock::new();
+        if wanted || quantiser.is_lossless() || sketch.is_none() {
+            let _ = rows.set(Arena::reserve_up_to(most * stride, least * stride)?);
+        }
         let bits = |records: usize| records.div_ceil(64) * 8;
         let exceptions = Arena::reserve_up_to(bits(most), bits(least))?;
         Ok(Self {
@@ -99,7 +103,7 @@ impl Codes {
 
     /// Commits memory for `records` rows. Calls must not overlap.
     pub(crate) fn make_room(&self, records: usize) -> Result<()> {
-        if let Some(rows) = &self.rows {
+        if let Some(rows) = self.rows.get() {
             rows.commit(records * self.stride())?;
         }
         if let Some((sketch, rows)) = &self.sketch {
@@ -121,7 +125,7 @@ impl Codes {
     /// Address of the first row, if codes are kept.
     #[inline(always)]
     pub(crate) fn rows(&self) -> Option<*const u8> {
-        self.rows.as_ref().map(|rows| rows.base().cast_const())
+        self.rows.get().map(|rows| rows.base().cast_const())
     }
 
     /// The first sketch and the bytes from one to the next, if there are sketches.
@@ -133,7 +137,7 @@ impl Codes {
     /// Makes a query ready.
     pub(crate) fn prepare(&self, query: &[f32], out: &mut CodedQuery) {
         self.quantiser.prepare(query, out);
-        out.is_beyond &= self.exceptional() > 0;
+        out.is_beyond = out.is_outside && self.exceptional() > 0;
         if let Some((sketch, _)) = &self.sketch {
             sketch.prepare(query.len(), out);
         }
@@ -141,22 +145,22 @@ impl Codes {
 
     /// Bytes committed.
     pub(crate) fn memory(&self) -> usize {
-        let rows = self.rows.iter().chain(self.sketch.iter().map(|(_, rows)| rows));
+        let rows = self.rows.get().into_iter().chain(self.sketch.iter().map(|(_, rows)| rows));
         rows.map(Arena::committed).sum::<usize>() + self.exceptions.committed()
     }
 
     /// Writes the code of record `id`, which has room and which nobody can find yet, or whose readers are excluded.
     pub(crate) fn write(&self, id: usize, vector: *const u8) {
-        match self.rows.as_ref() {
+        match self.rows.get() {
             // SAFETY: as for the sketch below.
-            Some(rows) => self.write_from(id, vector, unsafe { row_of(rows, id, self.stride()) }),
-            None if self.stride() <= BUFFER => self.write_from(id, vector, &mut [0; BUFFER][..self.stride()]),
-            None => self.write_from(id, vector, &mut vec![0; self.stride()]),
+            Some(rows) => self.write_by(id, vector, unsafe { row_of(rows, id, self.stride()) }),
+            None if self.stride() <= SHORT => self.write_by(id, vector, &mut [0; SHORT][..self.stride()]),
+            None => self.write_by(id, vector, &mut [0; quantiser::MAX_DIM][..self.stride()]),
         }
     }
 
-    /// The same, with the place of the code.
-    fn write_from(&self, id: usize, vector: *const u8, row: &mut [u8]) {
+    /// The same, with a place for the code.
+    fn write_by(&self, id: usize, vector: *const u8, row: &mut [u8]) {
         // SAFETY: the vector is one of this dim.
         let error = unsafe { self.quantiser.encode(vector, row) };
         if let Some((sketch, rows)) = &self.sketch {
@@ -164,6 +168,26 @@ impl Codes {
             sketch.write(&row[..self.quantiser.dim()], unsafe { row_of(rows, id, sketch.stride()) });
         }
         self.mark(id, self.quantiser.is_exceptional(error, row));
+    }
+
+    /// Has codes beside sketches from now on: makes room for `records` in an address range for `most`, has all of them
+    /// written by `encode`, as [`Store::renew_codes`](crate::store::Store::renew_codes) does, and shows them then. No writer
+    /// may run; whoever reads finds codes or none.
+    pub(crate) fn keep_rows(
+        &self,
+        records: usize,
+        most: usize,
+        encode: impl FnOnce(&(dyn Fn(usize, *const u8) + Sync)),
+    ) -> Result<()> {
+        let stride = self.stride();
+        let rows = Arena::reserve_up_to(most.max(records) * stride, records * stride)?;
+        rows.commit(records * stride)?;
+        encode(&|id, vector| {
+            // SAFETY: nobody else knows the rows, and each record is written once; the vector is one of this dim.
+            unsafe { self.quantiser.encode(vector, row_of(&rows, id, stride)) };
+        });
+        let _ = self.rows.set(rows);
+        Ok(())
     }
 
     /// Copies the code of record `id` to the start of `out`, its sketch behind it. The caller excludes writers of both.
@@ -174,7 +198,7 @@ impl Codes {
             // SAFETY: the row is inside the committed block, and nobody writes it.
             unsafe { std::ptr::copy_nonoverlapping(rows.base().add(id * stride), to.as_mut_ptr(), stride) };
         };
-        if let Some(rows) = &self.rows {
+        if let Some(rows) = self.rows.get() {
             put(rows, self.stride(), 0);
         }
         if let Some((sketch, rows)) = &self.sketch {
@@ -228,8 +252,8 @@ impl Codes {
     }
 }
 
-/// Longest code that is made on the stack where only its sketch is kept.
-const BUFFER: usize = 2048;
+/// Bytes of a code that take no longer to clear than they are worth, where only its sketch is kept.
+const SHORT: usize = 2048;
 
 /// The row of a record.
 ///

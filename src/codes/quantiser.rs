@@ -13,7 +13,7 @@
 use crate::store::data::Data;
 
 /// Longest vector that gets codes: sums stay far below 2^31.
-const MAX_DIM: usize = 16_384;
+pub(super) const MAX_DIM: usize = 16_384;
 /// Largest share of its distance from the centre that a typical record may lose. Beyond, codes would mislead.
 const MAX_LOSS: f32 = 0.01;
 /// Records that quantiles and errors are learned from.
@@ -59,7 +59,9 @@ pub(crate) struct CodedQuery {
     noise_slope: f32,
     /// The code is the query.
     pub(crate) lossless: bool,
-    /// The query lies beyond the trained range, and so do records: all these may have one code.
+    /// The query lies beyond the trained range.
+    pub(crate) is_outside: bool,
+    /// And so do records: all these may have one code.
     pub(crate) is_beyond: bool,
 }
 
@@ -87,6 +89,7 @@ impl CodedQuery {
             noise: 0.0,
             noise_slope: 0.0,
             lossless: false,
+            is_outside: false,
             is_beyond: false,
         }
     }
@@ -314,7 +317,7 @@ impl Quantiser {
         (out.noise, out.noise_slope) = (0.0, scale * scale);
         // A code of integers is as far as half a step in each dimension from what lies between.
         let near = if self.lossless { 0.51 * (self.low.len() as f32).sqrt() } else { self.limit.error };
-        out.is_beyond = error > near;
+        out.is_outside = error > near;
         if !self.lossless {
             // The square of a code's error is a twelfth of its step's on average; so is the query's. A difference is off
             // by their sum: squares grow by a sixth, with a variance of (1 / 15 - 1 / 36) of the fourth power.
@@ -382,7 +385,7 @@ impl Quantiser {
         }
         out.base = 1.0 - (base - middle * step * sum as f32);
         out.scale = step;
-        (out.lossless, out.is_beyond) = (false, false);
+        (out.lossless, out.is_outside) = (false, false);
         (out.noise, out.noise_slope) = ((noise + step * step * self.spread) / 12.0, 0.0);
     }
 }

@@ -20,7 +20,8 @@ use crate::search::filter::Accept;
 /// failure, but for HNX_ERR_OUT_OF_MEMORY, which may leave some rows written. options: NULL for defaults.
 /// Errors: HNX_ERR_INVALID_ARGUMENT (NULL, k 0, a value that is not finite; the text names the query),
 /// HNX_ERR_CANCELLED (the filter ended the call; some rows may be written), HNX_ERR_OUT_OF_MEMORY.
-/// Threads: any thread, any time. A query takes no lock. The first query of a thread on an index allocates.
+/// Threads: any thread, any time. A query takes no lock, but for the first certified one where codes have to be made
+/// (HNX_EXACTNESS_CERTIFIED). The first query of a thread on an index allocates.
 ///
 /// # Safety
 /// index is NULL or a live handle; the arrays have the sizes above and do not overlap; options is NULL or readable

@@ -11,10 +11,11 @@ pub const HNX_METRIC_COSINE: u32 = 2;
 
 /// hnx_options.flags, hnx_load_options.flags: HNX_ADD_REPLACE_DELETED may be used on this index.
 pub const HNX_ALLOW_REPLACE_DELETED: u32 = 1;
-/// hnx_load_options.flags: map the file instead of reading it. Opening touches the header and the link lists only;
-/// what is written goes to private copies of pages. A file that another program truncates while it is mapped kills
-/// the process with SIGBUS: map only files that nobody shortens. A directory is mapped by
-/// its writer, or while there is none, which cannot persist meanwhile then; beside a writer it is copied.
+/// hnx_load_options.flags: map the file instead of reading it. Opening touches the header and the link lists only, and
+/// the checksums of a directory that is opened to be written; what is written goes to private copies of pages. A file
+/// that another program truncates while it is mapped kills the process with SIGBUS: map only files that nobody shortens.
+/// A directory is mapped by its writer, or while there is none, which cannot persist meanwhile then; beside a writer it
+/// is copied.
 pub const HNX_LOAD_MMAP: u32 = 2;
 /// hnx_load_options.flags: every call that would change the index returns HNX_ERR_READ_ONLY.
 pub const HNX_LOAD_READ_ONLY: u32 = 4;
@@ -51,8 +52,8 @@ pub const HNX_EXACTNESS_F32: u32 = 1;
 /// prove to be too far, f32 measures the rest (src/search/certified.rs). With a filter, with deleted records and without
 /// codes f32 measures all. Where codes are the vectors themselves (squared L2 of integers from 0 to 255, in up to 258
 /// dimensions) they suffice. An index that has codes of half a byte only (HNX_EXACTNESS_GUIDED) gets those of a byte with
-/// the first such query that finds nobody adding, which costs what reading all vectors costs and a byte per float from
-/// then on.
+/// the first such query that finds nobody changing it; changes wait meanwhile, as long as reading all vectors takes. They
+/// take a byte per float until hnx_set_exactness() gives them back.
 pub const HNX_EXACTNESS_CERTIFIED: u32 = 2;
 /// Codes guide the search: of a byte per float or, in large indexes (8 MB of such codes) of more than 128 floats, of half
 /// a byte; of both in those of more than 64 integers. f32 decides between the best that they found. The walk keeps some

@@ -120,12 +120,13 @@ pub unsafe extern "C" fn hnx_set_ef(index: *mut hnx_index, ef: usize) -> hnx_sta
 }
 
 /// Sets what HNX_EXACTNESS_DEFAULT stands for in queries of this index, and the codes that it keeps. HNX_EXACTNESS_F32:
-/// none, memory is that of the records alone; a query that asks for another mode measures f32 then. _CERTIFIED: all.
-/// _GUIDED: those that guided queries need, also on an index that was opened with HNX_LOAD_MMAP, whose records stay in
-/// the file. _DEFAULT: as when the index was opened. Not stored in files.
-/// Costs what reading all vectors costs where codes have to be made, on all cores. Codes that cannot be had for lack of
-/// memory are no error: hnx_stats_info.exactness and code_bytes tell what there is.
-/// Errors: HNX_ERR_INVALID_ARGUMENT. Threads: any thread, any time; waits for adds that run, queries go on.
+/// none, memory is that of the records alone; queries that ask for another mode measure f32 then, and HNX_ADD_GUIDED is
+/// without effect. _CERTIFIED: all. _GUIDED: those that guided queries need, also on an index that was opened with
+/// HNX_LOAD_MMAP, whose records stay in the file. _DEFAULT: as when the index was made or opened. Not stored in files.
+/// Codes that have to be made cost what reading all vectors costs, on all cores. Those that cannot be had for lack of
+/// memory are no error: queries measure f32, hnx_stats_info.code_bytes tells.
+/// Errors: HNX_ERR_INVALID_ARGUMENT. Threads: any thread, any time, but not in a filter; waits for adds, persists and
+/// queries that run.
 ///
 /// # Safety
 /// index is NULL or a live handle.

@@ -35,35 +35,51 @@ impl Index {
         Exactness::from_number(self.exactness.load(Ordering::Relaxed)).unwrap_or_default()
     }
 
-    /// Sets what queries do that ask for nothing else, and gives codes back that f32 does not need, or makes those that
-    /// another mode needs, also for mapped records. `threads` 0: all cores.
+    /// Sets what queries do that ask for nothing else, and keeps the codes that this needs, of mapped records, too; none for
+    /// f32. `threads` 0: all cores. The caller has no session.
     pub fn set_exactness(&self, exactness: Exactness, threads: usize) {
-        let still = self.core.stand_still();
+        let _still = self.core.stand_still();
         self.exactness.store(exactness.number(), Ordering::Relaxed);
         self.certifies.store(exactness == Exactness::Certified, Ordering::Relaxed);
-        if exactness == Exactness::F32 {
+        let codes_are_for_it = match exactness {
+            Exactness::F32 => false,
+            Exactness::Certified => true,
+            Exactness::Default if self.mapped => false,
+            // What stands beside sketches is for certified queries, unless codes are the vectors.
+            _ => self
+                .store()
+                .codes()
+                .is_none_or(|c| c.sketches().is_none() || c.rows().is_none() || c.quantiser().is_lossless()),
+        };
+        if !codes_are_for_it {
             self.store().drop_codes();
-            self.next_codes.store(usize::MAX, Ordering::Relaxed);
+        }
+        let next = if exactness == Exactness::F32 { usize::MAX } else { FIRST };
+        self.next_codes.store(next, Ordering::Relaxed);
+        if exactness == Exactness::F32 || exactness == Exactness::Default && self.mapped {
             return;
         }
-        if self.next_codes.load(Ordering::Relaxed) == usize::MAX {
-            self.next_codes.store(FIRST, Ordering::Relaxed);
-        }
-        drop(still);
-        if exactness != Exactness::Default || !self.mapped {
-            self.renew_codes(threads);
+        // Whether records are deleted is not known of mapped ones before; what is not known is taken for true.
+        let _ = self.get_ready();
+        self.renew_codes_now(threads);
+        if exactness == Exactness::Certified {
+            self.keep_codes(threads);
         }
     }
 
-    /// Has codes beside sketches, which a certified query needs. While others change records it goes without: it waits for
-    /// nobody.
+    /// Has codes beside sketches, which a certified query needs. It waits for nobody: while others change records it goes
+    /// without.
     pub(super) fn certify(&self, threads: usize) {
         if self.store().has_sketches_alone() {
-            self.certifies.store(true, Ordering::Relaxed);
             if let Some(_still) = self.core.try_to_stand_still() {
-                self.renew_codes_now(threads);
+                self.certifies.store(true, Ordering::Relaxed);
+                self.keep_codes(threads);
             }
         }
+    }
+
+    fn keep_codes(&self, threads: usize) {
+        self.store().keep_codes(|one| self.encode_all(self.count(), threads, one));
     }
 
     /// Makes codes, or makes them anew, if it is time to. The caller holds no lock of the index.
@@ -79,9 +95,8 @@ impl Index {
     }
 
     fn codes_are_due(&self) -> bool {
-        let (count, certifies) = (self.count(), self.certifies.load(Ordering::Relaxed));
-        let misses_some = |codes: &Codes| codes.is_stale(count) || certifies && codes.rows().is_none();
-        count >= self.next_codes.load(Ordering::Relaxed) && self.store().codes().is_none_or(misses_some)
+        let count = self.count();
+        count >= self.next_codes.load(Ordering::Relaxed) && self.store().codes().is_none_or(|c| c.is_stale(count))
     }
 
     /// The same while records stand still.
@@ -197,7 +212,7 @@ impl Index {
             self.finish(&view, &lane.vector, (codes, &lane.coded, sketches), &lane.work.near, ask.k, work);
             put(lane.row, &work.results);
         };
-        let codes = measured.beside.as_ref().filter(|_| lossless);
+        let codes = measured.beside.as_ref();
         let batch = Batch { view: &view, walk: &measured.walk, sketches, codes, entry, k: ask.k };
         let lanes = &mut lanes[..count.min(LANES)];
         self.code_engine.run(&batch, lanes, &mut begin, &mut end)?;

@@ -141,6 +141,38 @@ fn guided_answers_are_exact_and_as_good() {
     }
 }
 
+/// The first certified query has codes made, and waits for no other query: the one in whose filter it is asked would never
+/// end. Whoever adds meanwhile is not disturbed.
+#[test]
+fn a_certified_query_in_a_filter_waits_for_nobody() {
+    let mut rng = SmallRng::seed_from_u64(28);
+    let (vectors, queries) = (random(&mut rng, 2000, 140), random(&mut rng, 20, 140));
+    let index = Index::new(&Params { m: 8, ef_construction: 60, ..Params::new(140) }).unwrap();
+    add(&index, &vectors, &(0..2000).collect::<Vec<u64>>()).unwrap();
+    let exact = ask(&index, &queries, 10, 50, Exactness::F32);
+    assert!(index.store().has_sketches_alone());
+    let answers = std::cell::RefCell::new(Vec::new());
+    let accept = |_: u64| {
+        if answers.borrow().is_empty() {
+            *answers.borrow_mut() = ask(&index, &queries, 10, 50, Exactness::Certified);
+        }
+        Some(true)
+    };
+    let mut labels = [0; 10];
+    index.query(&queries[..140], 10, 50, 1, Exactness::Guided, Some(&accept), &mut labels, None, None).unwrap();
+    assert_eq!(answers.into_inner(), exact);
+    assert!(!index.store().has_sketches_alone());
+    // Records that come later have codes, too.
+    std::thread::scope(|scope| {
+        scope.spawn(|| add(&index, &queries, &(5000..5020).collect::<Vec<u64>>()).unwrap());
+        scope.spawn(|| ask(&index, &queries, 10, 50, Exactness::Certified));
+    });
+    for exactness in [Exactness::F32, Exactness::Certified] {
+        let found = ask(&index, &queries, 1, 50, exactness);
+        assert!(found.iter().zip(5000..).all(|(hit, label)| *hit == (label, 0.0)), "{exactness:?}: {found:?}");
+    }
+}
+
 /// An index keeps the codes that its exactness needs, and its queries are asked in it.
 #[test]
 fn an_index_has_an_exactness() {
@@ -162,6 +194,11 @@ fn an_index_has_an_exactness() {
         for (chosen, bytes, answers) in [
             (Exactness::F32, 0, &exact),
             (Exactness::Guided, small, &guided),
+            (Exactness::Certified, codes + sketches, &exact),
+            (Exactness::Default, small, &guided),
+            (Exactness::Certified, codes + sketches, &exact),
+            (Exactness::Guided, small, &guided),
+            (Exactness::F32, 0, &exact),
             (Exactness::Certified, codes + sketches, &exact),
             (Exactness::F32, 0, &exact),
             (Exactness::Default, small, &guided),

@@ -116,10 +116,12 @@ pub(crate) fn measure<K: Kernel<Distance = f32>>(
     results.clear();
     hop.reserve(4);
     let bytes = view.row_bytes().min(PREFETCH_BYTES);
-    for near in near.iter().take(if sketches { k.max(AHEAD) } else { k }) {
+    let mut asked = if sketches { k.max(AHEAD) } else { k };
+    for near in near.iter().take(asked) {
         view.prefetch(near.slot, bytes);
     }
-    let patience = PATIENCE + near.len() / 16;
+    // Of a query beyond the trained range sketches tell less.
+    let patience = if coded.is_outside { near.len() } else { PATIENCE + near.len() / 16 };
     let (mut at, mut bound, mut last_put) = (0, f32::INFINITY, 0);
     while at < near.len() {
         let mut end = if at < k { (at + 4).min(k) } else { at + 4 }.min(near.len());
@@ -127,9 +129,10 @@ pub(crate) fn measure<K: Kernel<Distance = f32>>(
             if at - last_put >= patience {
                 break;
             }
-            for near in near.iter().skip(at.max(k - 1) + AHEAD).take(end - at) {
+            for near in near.iter().take(end + AHEAD).skip(asked) {
                 view.prefetch(near.slot, bytes);
             }
+            asked = asked.max(end + AHEAD);
         } else {
             if at >= k {
                 let last = best[k - 1].distance;

@@ -68,7 +68,7 @@ pub(crate) struct Batch<'a, 'v> {
     /// The session, and the same on what the walk measures.
     pub(crate) view: &'a View<'v>,
     pub(crate) walk: &'a View<'v>,
-    /// Whether that is sketches; then the same on codes if these are the vectors.
+    /// Whether that is sketches; then the same on codes, if they are kept.
     pub(crate) sketches: bool,
     pub(crate) codes: Option<&'a View<'v>>,
     pub(crate) entry: (Slot, usize),
@@ -84,14 +84,14 @@ impl Batch<'_, '_> {
 
     /// What measures what a lane's walk on sketches found, before its vectors do.
     #[inline(always)]
-    fn codes_of(&self, lane: &Lane) -> Option<&View<'_>> {
-        self.codes.filter(|_| lane.coded.lossless)
+    fn codes_beside(&self, lossless: bool) -> Option<&View<'_>> {
+        self.codes.filter(|_| lossless)
     }
 }
 
-/// Walks for one query after the other, by kernel `K`, and scores by kernel `C` what a walk on sketches found where
-/// codes are the vectors. `begin` puts
-/// the next one into a lane, or says that there is none; `end` takes what was found from `near` of its work.
+/// Walks for one query after the other, by kernel `K`, and scores by kernel `C` what a walk on sketches found where codes are
+/// the vectors. `begin` puts the next one into a lane, or says that there is none; `end` takes what was found from `near` of
+/// its work.
 #[inline(always)]
 pub(crate) fn run<K: Kernel<Distance = i32>, C: Kernel<Distance = i32>>(
     batch: &Batch<'_, '_>,
@@ -129,7 +129,7 @@ fn take_turns<K: Kernel<Distance = i32>, C: Kernel<Distance = i32>>(
                 Stage::UpperCodes(level) => upper_codes::<K>(batch, lane, level)?,
                 Stage::Ground => ground(batch, lane),
                 Stage::GroundCodes => ground_codes::<K>(batch, lane),
-                Stage::Found if batch.codes_of(lane).is_some() => score::<C>(batch, lane),
+                Stage::Found if batch.codes_beside(lane.coded.lossless).is_some() => score::<C>(batch, lane),
                 Stage::Found | Stage::Scored => {
                     end(lane);
                     if begin(lane) {
@@ -244,7 +244,7 @@ fn found(batch: &Batch<'_, '_>, lane: &mut Lane) {
     visited.clear();
     near.clear();
     near.extend(pool.iter().filter_map(|(id, distance)| Some(Near { distance, slot: batch.view.slot(id)? })));
-    if let Some(codes) = batch.codes.filter(|_| lane.coded.lossless) {
+    if let Some(codes) = batch.codes_beside(lane.coded.lossless) {
         near.iter().for_each(|near| codes.prefetch(near.slot, codes.row_bytes()));
     } else {
         fetch(batch, &lane.work.near, lane.coded.lossless);
@@ -255,7 +255,7 @@ fn found(batch: &Batch<'_, '_>, lane: &mut Lane) {
 /// Measures by codes what was found on sketches.
 #[inline(always)]
 fn score<C: Kernel<Distance = i32>>(batch: &Batch<'_, '_>, lane: &mut Lane) {
-    if let Some(codes) = batch.codes_of(lane) {
+    if let Some(codes) = batch.codes_beside(lane.coded.lossless) {
         guided::rescore::<C>(codes, codes.query(lane.coded.code.bytes()), &mut lane.work);
     }
     fetch(batch, &lane.work.near, lane.coded.lossless);

@@ -23,12 +23,31 @@ impl Store {
         !self.codes.load(Ordering::Relaxed).is_null()
     }
 
-    /// Whether only sketches of them are kept.
+    /// Whether only sketches of them are kept, and codes can be had beside them.
     pub(crate) fn has_sketches_alone(&self) -> bool {
         self.sketches_alone.load(Ordering::Relaxed)
     }
 
-    /// Gives the codes back. No writer may run; sessions may.
+    /// Has codes beside sketches from now on, if there is memory for them. Waits for no session. No writer may run.
+    pub(crate) fn keep_codes(&self, encode: impl FnOnce(&(dyn Fn(Slot) + Sync))) {
+        if let Some(codes) = self.codes().filter(|codes| codes.rows().is_none()) {
+            let (room, most) = self.rooms();
+            let kept = codes.keep_rows(room, most, |one| encode(&|slot| one(slot.index(), self.vector_ptr(slot))));
+            if kept.is_ok() {
+                self.code_bytes.store(codes.memory(), Ordering::Relaxed);
+            }
+        }
+        self.sketches_alone.store(false, Ordering::Relaxed);
+    }
+
+    /// Records that memory is committed for, and as many as there may be.
+    fn rooms(&self) -> (usize, usize) {
+        let room = self.room.load(Ordering::Relaxed);
+        let most = (self.records.capacity() - self.layout.base) / self.layout.stride;
+        (room, most.min(crate::params::MAX_RECORDS).max(room))
+    }
+
+    /// Gives the codes back. No writer may run; sessions may, and are waited for.
     pub(crate) fn drop_codes(&self) {
         self.replace_codes(None);
     }
@@ -58,11 +77,9 @@ impl Store {
         let codes = match Quantiser::train(&self.ends(rows), &sample, inner_product) {
             None => None,
             Some(quantiser) => {
-                let room = self.room.load(Ordering::Relaxed);
-                let most = (self.records.capacity() - self.layout.base) / self.layout.stride;
+                let (room, most) = self.rooms();
                 let train = || Sketch::train(&quantiser, &sample, &mut |trial| self.neighbourhood(trial, rows));
                 let sketch = if rows * quantiser.stride() >= WORTH { train() } else { None };
-                let most = most.min(crate::params::MAX_RECORDS).max(room);
                 let codes = Codes::new(quantiser, sketch, all_codes, rows, (most, room))?;
                 codes.make_room(room)?;
                 encode(&|slot| codes.write(slot.index(), self.vector_ptr(slot)));

@@ -122,7 +122,7 @@ pub(crate) struct Store {
     /// Null, or the generation of codes that searches use: see [`coding`].
     codes: AtomicPtr<Codes>,
     code_bytes: AtomicUsize,
-    /// Whether only sketches of the codes are kept.
+    /// Whether only sketches of the codes are kept, and nobody has tried in vain to have all of them.
     sketches_alone: AtomicBool,
     count: Shared<AtomicUsize>,
     /// Records that memory is committed for.
