@@ -202,6 +202,37 @@ fn holes_in_checksums_are_passed_over() {
     assert!(!sums::add_up(file.as_ref(), &of(1), last).unwrap());
 }
 
+/// What a crash may leave: files with times that no seal tells. Their checksums are kept where they are true, and nobody is
+/// accused where they are not.
+#[test]
+fn checksums_outlive_other_times() {
+    let folder = Folder::new("other-times");
+    let path = directory(&folder);
+    let other_times = || {
+        let time = SystemTime::now() + Duration::from_secs(50);
+        for name in DATA.iter().chain(&["header.bin"]) {
+            fs::File::options().write(true).open(path.join(name)).unwrap().set_modified(time).unwrap();
+        }
+    };
+    other_times();
+    let index = open_to_write(&path);
+    index.unmark_deleted(3).unwrap();
+    persist_dirty(&index).unwrap();
+    drop(index);
+    is_clean(&path);
+    let mut records = fs::read(path.join("data_level0.bin")).unwrap();
+    let stride = records.len() / ROWS as usize;
+    records[8 * stride - 8 - 12] ^= 1;
+    fs::write(path.join("data_level0.bin"), records).unwrap();
+    other_times();
+    let index = open_to_write(&path);
+    index.mark_deleted(3).unwrap();
+    persist_dirty(&index).unwrap();
+    drop(index);
+    let Verified { checked, damaged, .. } = verify(&path).unwrap();
+    assert!(checked < ROWS && damaged == 0);
+}
+
 /// Damaged checksums are better than none: they stay until there are new ones.
 #[test]
 fn damaged_checksums_stay_until_new_ones_are_written() {
