@@ -110,6 +110,20 @@ impl Arena {
         self.base
     }
 
+    /// Floats in memory that the system has back at once when they are dropped, unlike malloc's; zeros at first.
+    pub(crate) fn of_floats(count: usize) -> Result<Self> {
+        let block = Self::reserve_up_to(4 * count, 4 * count)?;
+        block.commit(4 * count)?;
+        Ok(block)
+    }
+
+    /// The first `count` floats.
+    pub(crate) fn floats(&mut self, count: usize) -> &mut [f32] {
+        assert!(4 * count <= self.committed());
+        // SAFETY: committed, on a page boundary, and nobody else has the block.
+        unsafe { std::slice::from_raw_parts_mut(self.base.cast(), count) }
+    }
+
     /// Bytes the block can grow to.
     pub(crate) fn capacity(&self) -> usize {
         self.len

@@ -3,6 +3,7 @@
 use std::ptr;
 use std::sync::atomic::Ordering;
 
+use super::arena::Arena;
 use super::{Slot, Store};
 use crate::codes::quantiser::{Quantiser, SAMPLE};
 use crate::codes::sketch::{Sketch, AROUND, TRIALS, WORTH};
@@ -73,12 +74,15 @@ impl Store {
         (inner_product, all_codes): (bool, bool),
         encode: impl FnOnce(&(dyn Fn(Slot) + Sync)),
     ) -> Result<bool> {
-        let sample = self.sample(rows);
-        let codes = match Quantiser::train(&self.ends(rows), &sample, inner_product) {
+        let count = rows.min(SAMPLE) * self.layout.dim();
+        let mut block = Arena::of_floats(count)?;
+        let sample = block.floats(count);
+        self.take_sample(rows, sample);
+        let codes = match Quantiser::train(&self.ends(rows), sample, inner_product) {
             None => None,
             Some(quantiser) => {
                 let (room, most) = self.rooms();
-                let train = || Sketch::train(&quantiser, &sample, &mut |trial| self.neighbourhood(trial, rows));
+                let train = || Sketch::train(&quantiser, sample, &mut |trial| self.neighbourhood(trial, rows));
                 let sketch = if rows * quantiser.stride() >= WORTH { train() } else { None };
                 let codes = Codes::new(quantiser, sketch, all_codes, rows, (most, room))?;
                 codes.make_room(room)?;
@@ -129,14 +133,12 @@ impl Store {
     }
 
     /// Some vectors, evenly spread over the first `rows` records.
-    fn sample(&self, rows: usize) -> Vec<f32> {
+    fn take_sample(&self, rows: usize, sample: &mut [f32]) {
         let dim = self.layout.dim();
-        let count = rows.min(SAMPLE);
-        let mut sample = vec![0.0; count * dim];
+        let count = sample.len() / dim;
         for (at, row) in sample.chunks_exact_mut(dim).enumerate() {
             self.copy_floats(Slot((at * rows / count) as u32), row);
         }
-        sample
     }
 
     pub(super) fn free_codes(&mut self) {
