@@ -157,9 +157,7 @@ impl SumsHead {
         }
         let number = |bytes: &[u8], at: usize| u64::from_le_bytes(std::array::from_fn(|i| bytes[at + i]));
         let hash = number(&bytes, SUMS_HEAD - 8);
-        let seal = mend(&mut bytes[SUMS_HEAD..SUMS_LENS], |bytes| {
-            MARKS.as_flattened().iter().any(|mark| *bytes == seal_of(&bytes[MARK..SEAL - MARK - 8], *mark, hash))
-        });
+        let seal = mend(&mut bytes[SUMS_HEAD..SUMS_LENS], |bytes| is_seal(bytes, hash));
         let lens = mend(&mut bytes[SUMS_LENS..], |bytes| ends_with_hash(bytes, hash));
         let number = |at: usize| number(&bytes, at);
         let moment = |at: usize| (number(SUMS_HEAD + at) as i64, number(SUMS_HEAD + at + 8) as i64);
@@ -218,6 +216,15 @@ fn seal_of(times: &[u8], mark: u8, seed: u64) -> [u8; SEAL] {
     content[MARK..].copy_from_slice(times);
     hash.copy_from_slice(&xxh64(content, seed).to_le_bytes());
     bytes
+}
+
+/// Whether bytes are a seal. Its marks are looked at first: a torn one is tried with each bit flipped.
+fn is_seal(bytes: &[u8], seed: u64) -> bool {
+    let (mark, end) = (bytes[0], bytes.len() - MARK);
+    MARKS.as_flattened().contains(&mark)
+        && bytes[..MARK] == [mark; MARK]
+        && bytes[end..] == [mark; MARK]
+        && *bytes == seal_of(&bytes[MARK..end - 8], mark, seed)
 }
 
 /// Where the one bit is that has to be flipped for bytes to fit; it is flipped then.
