@@ -180,7 +180,8 @@ impl Codes {
         encode: impl FnOnce(&(dyn Fn(usize, *const u8) + Sync)),
     ) -> Result<()> {
         let stride = self.stride();
-        let rows = Arena::reserve_up_to(most.max(records) * stride, records * stride)?;
+        // Without addresses for all codes to come it is as without memory.
+        let rows = Arena::reserve_up_to(most.max(records) * stride, most.max(records) * stride)?;
         rows.commit(records * stride)?;
         encode(&|id, vector| {
             // SAFETY: nobody else knows the rows, and each record is written once; the vector is one of this dim.

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::directory::{look, look_at_all, Found, FoundSums};
-use super::format::HEADER_FILE;
+use super::format::{HEADER_FILE, LENGTHS_FILE};
 use super::hold::{is_ours, lock_header, Held};
 use super::journal::{header_of, HeaderBytes, JOURNAL_FILE};
 use super::open::Check;
@@ -127,29 +127,34 @@ fn examine(
             let text = format!("{HEADER_FILE} is not of the same persist as {SUMS_FILE}");
             return Err(corrupt(format!("{text}: it is damaged, or a copy that was taken during a persist")));
         }
-        Trust::Doubtful if writes && check == Check::Default && !mmap => {
-            // What a crash may leave: the files are what the sums are of, but have other times. Nobody is accused if not.
-            let found = verify::compare(storage, path, header, &head, trust)?;
-            let own =
-                found.damaged == 0 && (found.checked > 0 || found.records == 0) && sums_add_up(storage, path, &head);
-            return Ok(if own { FoundSums::True(head) } else { FoundSums::None });
-        }
-        Trust::Untouched | Trust::Doubtful => check == Check::Deep,
+        Trust::Untouched => check == Check::Deep,
+        Trust::Doubtful => check == Check::Deep || writes && check == Check::Default && !mmap,
         Trust::Compare => check == Check::Deep || check == Check::Default && !mmap,
     };
+    // What a crash may leave: the files are what the sums are of, but have other times. Nobody is accused if they are not.
+    let doubtful = trust == Trust::Doubtful;
     // A total that is carried on from damaged sums would blame the files for ever.
-    let damaged = || writes && trust != Trust::Doubtful && !sums_add_up(storage, path, &head);
+    let damaged = || writes && !doubtful && !sums_add_up(storage, path, &head);
+    let mut own = !doubtful;
     if asked || damaged() {
-        let found = verify::compare(storage, path, header, &head, trust)?;
+        let found = match verify::compare(storage, path, header, &head, trust) {
+            Err(_) if !asked || doubtful && check != Check::Deep => return Ok(FoundSums::None),
+            found => found?,
+        };
         if found.first.is_some() && found.are_files_whole() && check != Check::Deep {
             return Ok(FoundSums::Damaged);
         }
+        if doubtful {
+            let told = found.damaged == 0 && (found.checked > 0 || found.records == 0);
+            let has_lengths = storage.stamp(&path.join(LENGTHS_FILE))?.is_some_and(|stamp| stamp.len > 0);
+            own = told && (has_lengths || found.records == 0) && sums_add_up(storage, path, &head);
+        }
         // Where nobody wants to know now, the sums stay as they are: whoever asks later will be told.
-        if asked || check != Check::Fast {
+        if check == Check::Deep || check == Check::Default && !doubtful {
             found.into_result()?;
         }
     }
-    Ok(if trust == Trust::Doubtful { FoundSums::None } else { FoundSums::True(head) })
+    Ok(if own { FoundSums::True(head) } else { FoundSums::None })
 }
 
 /// Whether the checksums can be read and none of them is damaged.

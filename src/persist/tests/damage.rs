@@ -214,12 +214,25 @@ fn checksums_outlive_other_times() {
             fs::File::options().write(true).open(path.join(name)).unwrap().set_modified(time).unwrap();
         }
     };
-    other_times();
-    let index = open_to_write(&path);
-    index.unmark_deleted(3).unwrap();
-    persist_dirty(&index).unwrap();
-    drop(index);
-    is_clean(&path);
+    for (at, check) in [Check::Default, Check::Deep, Check::Default].into_iter().enumerate() {
+        other_times();
+        let index = open_for(&path, check, false).unwrap();
+        if at % 2 == 0 {
+            index.unmark_deleted(3).unwrap();
+        } else {
+            index.mark_deleted(3).unwrap();
+        }
+        persist_dirty(&index).unwrap();
+        drop(index);
+        is_clean(&path);
+        if at == 1 {
+            // One of the checksums is damaged itself: they are made anew.
+            let mut sums = fs::read(path.join("hnx.sums")).unwrap();
+            sums[SUMS_START + 6 * SUMS_SIZE] ^= 1;
+            fs::write(path.join("hnx.sums"), sums).unwrap();
+            with_time_of_header(&path, "hnx.sums");
+        }
+    }
     let mut records = fs::read(path.join("data_level0.bin")).unwrap();
     let stride = records.len() / ROWS as usize;
     records[8 * stride - 8 - 12] ^= 1;
