@@ -158,7 +158,7 @@ fn examine(
 }
 
 /// Whether the checksums can be read and none of them is damaged.
-fn sums_add_up(storage: &dyn Storage, path: &Path, head: &SumsHead) -> bool {
+pub(super) fn sums_add_up(storage: &dyn Storage, path: &Path, head: &SumsHead) -> bool {
     let count = header_of(&head.header).map_or(0, |header| header.count);
     let file = storage.open(&path.join(SUMS_FILE), Access::Read).ok().flatten();
     file.is_some_and(|file| sums::add_up(file.as_ref(), head, count).unwrap_or(false))

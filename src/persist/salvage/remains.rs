@@ -6,6 +6,7 @@ use std::path::Path;
 
 use crate::error::{corrupt, Result};
 use crate::persist::directory::look_at_all;
+use crate::persist::enter::sums_add_up;
 use crate::persist::format::{
     Header, DIRECTORY_HEADER, HEADER, HEADER_FILE, LENGTHS_FILE, LISTS_FILE, PERSISTENCE_VERSION, RECORDS_FILE,
 };
@@ -14,7 +15,7 @@ use crate::persist::journal::{header_of, HeaderBytes};
 use crate::persist::lists::Lists;
 use crate::persist::open::Input;
 use crate::persist::recover::{interrupted, Overlay};
-use crate::persist::storage::{Access, OsStorage, Storage};
+use crate::persist::storage::OsStorage;
 use crate::persist::sums::{self, is_flip, trust, SumsHead, Trust, SUMS_FILE, SUMS_SIZE};
 use crate::persist::verify::{compare, compare_overlay, Verified};
 use crate::platform::stored;
@@ -182,11 +183,11 @@ impl Remains {
     /// Whether it is the checksums that are damaged, and the files are not. They are only compared, which reads all of them,
     /// where the checksums do not add up.
     fn sums_are_lost(&self, path: &Path, head: &SumsHead, header: &Header, trust: Trust) -> bool {
-        let file = OsStorage.open(&path.join(SUMS_FILE), Access::Read).ok().flatten();
-        let add_up = file.is_some_and(|file| sums::add_up(file.as_ref(), head, header.count).unwrap_or(false));
         // No more is compared than the file of records holds, holes not counted.
         let fits = header.count as u64 <= self.records.readable() / header.layout.stride as u64;
-        !add_up && fits && only_sums_damaged(compare(&OsStorage, path, &head.header, head, trust))
+        !sums_add_up(&OsStorage, path, head)
+            && fits
+            && only_sums_damaged(compare(&OsStorage, path, &head.header, head, trust))
     }
 
     /// Bytes from the first record to the end of the file.
