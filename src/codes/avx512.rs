@@ -92,7 +92,8 @@ macro_rules! kernel {
                     let mut acc = _mm512_setzero_si512();
                     let mut i = 0;
                     while i + 64 <= ruler.dim() {
-                        acc = Self::step(acc, _mm512_loadu_si512(q.add(i).cast()), _mm512_loadu_si512(row.add(i).cast()));
+                        acc =
+                            Self::step(acc, _mm512_loadu_si512(q.add(i).cast()), _mm512_loadu_si512(row.add(i).cast()));
                         i += 64;
                     }
                     if i < ruler.dim() {
