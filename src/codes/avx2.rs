@@ -74,6 +74,7 @@ macro_rules! kernel {
     ($kernel:ident) => {
         impl Kernel for $kernel {
             type Distance = i32;
+            type Sorted = crate::distance::sorted::Avx2;
             const FOUR_AT_ONCE: bool = true;
 
             #[inline(always)]
@@ -182,6 +183,7 @@ macro_rules! sketch {
 
         impl Kernel for $kernel {
             type Distance = i32;
+            type Sorted = crate::distance::sorted::Avx2;
             const FOUR_AT_ONCE: bool = true;
 
             #[inline(always)]

@@ -83,6 +83,7 @@ macro_rules! kernel {
     ($kernel:ident) => {
         impl Kernel for $kernel {
             type Distance = i32;
+            type Sorted = crate::distance::sorted::Avx512;
             const FOUR_AT_ONCE: bool = true;
 
             #[inline(always)]
@@ -201,6 +202,7 @@ macro_rules! sketch {
 
         impl Kernel for $kernel {
             type Distance = i32;
+            type Sorted = crate::distance::sorted::Avx512;
             const FOUR_AT_ONCE: bool = true;
 
             #[inline(always)]

@@ -54,6 +54,7 @@ macro_rules! kernel {
     ($kernel:ident) => {
         impl Kernel for $kernel {
             type Distance = i32;
+            type Sorted = crate::distance::sorted::Plain;
             const FOUR_AT_ONCE: bool = false;
 
             #[inline(always)]
@@ -95,6 +96,7 @@ macro_rules! sketch {
     ($kernel:ident, $codes:ident) => {
         impl Kernel for $kernel {
             type Distance = i32;
+            type Sorted = crate::distance::sorted::Plain;
             const FOUR_AT_ONCE: bool = false;
 
             #[inline(always)]

@@ -15,6 +15,7 @@ macro_rules! plain {
     ($kernel:ident, $q:ident, $row:ident, $term:expr) => {
         impl Kernel for $kernel {
             type Distance = i32;
+            type Sorted = crate::distance::sorted::Plain;
             const FOUR_AT_ONCE: bool = false;
 
             #[inline(always)]
@@ -53,6 +54,7 @@ macro_rules! sketch {
     ($kernel:ident, $q:ident, $level:ident, $term:expr) => {
         impl Kernel for $kernel {
             type Distance = i32;
+            type Sorted = crate::distance::sorted::Plain;
             const FOUR_AT_ONCE: bool = false;
 
             #[inline(always)]

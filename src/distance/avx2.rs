@@ -83,6 +83,8 @@ unsafe fn masked(p: *const f32, mask: (__m256i, __m256i)) -> Sums {
 }
 
 impl<const IP: bool> Rows for Avx2<IP> {
+    type Sorted = super::sorted::Avx2;
+
     #[inline(always)]
     unsafe fn one(q: *const f32, row: *const f32, dim: usize) -> f32 {
         // SAFETY: the caller's promise: `dim` floats are readable at both.

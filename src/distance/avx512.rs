@@ -26,6 +26,8 @@ impl<const IP: bool> Avx512<IP> {
 }
 
 impl<const IP: bool> Rows for Avx512<IP> {
+    type Sorted = super::sorted::Avx512;
+
     #[inline(always)]
     unsafe fn one(q: *const f32, row: *const f32, dim: usize) -> f32 {
         // SAFETY: the caller's promise: `dim` floats are readable at both, masked loads touch no more.

@@ -3,6 +3,7 @@
 use std::cell::Cell;
 use std::cmp::Ordering;
 
+use super::sorted::{Plain, Sorted};
 use super::Rows;
 
 /// A distance. Searches only compare distances, so any number will do that has their order.
@@ -157,6 +158,8 @@ impl<'a> Ruler<'a> {
 pub(crate) trait Kernel: Copy + 'static {
     /// What kind of number.
     type Distance: Distance;
+    /// The same instruction set for search pools.
+    type Sorted: Sorted;
     /// Whether one pass over four rows costs less than two over one.
     const FOUR_AT_ONCE: bool;
     /// Whether a host measures, who may want the call to end.
@@ -177,6 +180,7 @@ pub(crate) trait Kernel: Copy + 'static {
 
 impl<R: Rows> Kernel for R {
     type Distance = f32;
+    type Sorted = R::Sorted;
     const FOUR_AT_ONCE: bool = true;
 
     #[inline(always)]
@@ -198,6 +202,7 @@ pub(crate) struct Bytes;
 
 impl Kernel for Bytes {
     type Distance = i32;
+    type Sorted = Plain;
     const FOUR_AT_ONCE: bool = false;
 
     #[inline(always)]
@@ -234,6 +239,7 @@ impl Host {
 
 impl Kernel for Host {
     type Distance = i64;
+    type Sorted = Plain;
     const FOUR_AT_ONCE: bool = false;
     const CANCELS: bool = true;
 

@@ -25,6 +25,7 @@ pub(crate) mod kernel;
 #[cfg(target_arch = "aarch64")]
 pub(crate) mod neon;
 pub(crate) mod scalar;
+pub(crate) mod sorted;
 #[cfg(test)]
 mod tests;
 
@@ -36,6 +37,9 @@ pub use isa::Level;
 /// A method is a plain inlined function that uses intrinsics; it must be inlined into a function that has the
 /// instruction set enabled (`search::engine` holds these), or each intrinsic becomes a call.
 pub(crate) trait Rows: Copy + 'static {
+    /// The same instruction set for search pools.
+    type Sorted: sorted::Sorted;
+
     /// Distance of `q` and `row`.
     ///
     /// # Safety

@@ -44,6 +44,8 @@ unsafe fn padded(p: *const f32, count: usize) -> [f32; LANES] {
 }
 
 impl<const IP: bool> Rows for Neon<IP> {
+    type Sorted = super::sorted::Plain;
+
     #[inline(always)]
     unsafe fn one(q: *const f32, row: *const f32, dim: usize) -> f32 {
         // SAFETY: the caller's promise: `dim` floats are readable at both.

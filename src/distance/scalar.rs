@@ -36,6 +36,8 @@ impl<const IP: bool> Scalar<IP> {
 }
 
 impl<const IP: bool> Rows for Scalar<IP> {
+    type Sorted = super::sorted::Plain;
+
     #[inline(always)]
     unsafe fn one(q: *const f32, row: *const f32, dim: usize) -> f32 {
         let mut acc = [0.0f32; LANES];

@@ -50,7 +50,7 @@ pub(crate) fn search_ground_by<K: Kernel>(
 ) -> Result<()> {
     let Work { visited, hop, pool, .. } = work;
     pool.reset(ef)?;
-    pool.insert(start.distance, start.slot);
+    pool.insert::<K>(start.distance, start.slot);
     visited.insert(start.slot);
     let store = view.store();
     while let Some(slot) = pool.next().and_then(|id| view.slot(id)) {
@@ -59,11 +59,9 @@ pub(crate) fn search_ground_by<K: Kernel>(
             store.links0(next).prefetch();
         }
         let count = neighbours.expand(store.links0(slot), pool, visited, hop);
-        for at in 0..count {
-            let distance = hop.distances[at];
-            if pool.admits(distance) && pool.insert(distance, hop.slots[at]) {
-                store.links0(hop.slots[at]).prefetch();
-            }
+        let next = pool.insert_all::<K>(hop, count);
+        if let Some(next) = next.and_then(|id| view.slot(id)) {
+            store.links0(next).prefetch();
         }
     }
     visited.clear();

@@ -4,6 +4,7 @@
 use std::sync::atomic::{fence, Ordering};
 
 use crate::distance::kernel::{Distance, Kernel};
+use crate::distance::sorted::MANY;
 use crate::search::visited::Visited;
 use crate::store::links::Links;
 use crate::store::view::{Query, View};
@@ -22,8 +23,9 @@ pub(crate) struct Hop<D> {
 }
 
 impl<D: Distance> Hop<D> {
-    /// Makes room for lists of `links` links.
+    /// Makes room for lists of `links` links, in whole pieces of what the pool compares at once.
     pub(crate) fn reserve(&mut self, links: usize) {
+        let links = links.next_multiple_of(MANY);
         if self.distances.len() < links {
             self.distances.resize(links, D::default());
             self.slots.resize(links, Slot::FIRST);

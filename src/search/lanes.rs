@@ -125,7 +125,7 @@ fn take_turns<K: Kernel<Distance = i32>, C: Kernel<Distance = i32>>(
         for lane in lanes.iter_mut() {
             match lane.stage {
                 Stage::Idle => {}
-                Stage::Upper(level) => upper(batch, lane, level)?,
+                Stage::Upper(level) => upper::<K>(batch, lane, level)?,
                 Stage::UpperCodes(level) => upper_codes::<K>(batch, lane, level)?,
                 Stage::Ground => ground(batch, lane),
                 Stage::GroundCodes => ground_codes::<K>(batch, lane),
@@ -150,19 +150,19 @@ fn start<K: Kernel<Distance = i32>>(batch: &Batch<'_, '_>, lane: &mut Lane) -> R
     let (slot, level) = batch.entry;
     lane.work.reserve(batch.walk, slot)?;
     lane.nearest = Near { distance: batch.walk.distance::<K>(batch.query(&lane.coded), slot), slot };
-    reach(batch, lane, level)
+    reach::<K>(batch, lane, level)
 }
 
 /// Goes on with a level.
 #[inline(always)]
-fn reach(batch: &Batch<'_, '_>, lane: &mut Lane, level: usize) -> Result<()> {
+fn reach<K: Kernel<Distance = i32>>(batch: &Batch<'_, '_>, lane: &mut Lane, level: usize) -> Result<()> {
     if level > 0 {
         lane.stage = Stage::Upper(level);
         return Ok(());
     }
     let Work { visited, pool, .. } = &mut lane.work;
     pool.reset(lane.ef)?;
-    pool.insert(lane.nearest.distance, lane.nearest.slot);
+    pool.insert::<K>(lane.nearest.distance, lane.nearest.slot);
     visited.insert(lane.nearest.slot);
     batch.view.store().links0(lane.nearest.slot).prefetch();
     lane.stage = Stage::Ground;
@@ -170,9 +170,9 @@ fn reach(batch: &Batch<'_, '_>, lane: &mut Lane, level: usize) -> Result<()> {
 }
 
 #[inline(always)]
-fn upper(batch: &Batch<'_, '_>, lane: &mut Lane, level: usize) -> Result<()> {
+fn upper<K: Kernel<Distance = i32>>(batch: &Batch<'_, '_>, lane: &mut Lane, level: usize) -> Result<()> {
     let view = batch.walk;
-    let Some(links) = view.store().links(lane.nearest.slot, level) else { return reach(batch, lane, level - 1) };
+    let Some(links) = view.store().links(lane.nearest.slot, level) else { return reach::<K>(batch, lane, level - 1) };
     let mut count = 0;
     for id in links.raw() {
         if let Some(slot) = view.slot(id) {
@@ -198,7 +198,7 @@ fn upper_codes<K: Kernel<Distance = i32>>(batch: &Batch<'_, '_>, lane: &mut Lane
         }
     }
     if lane.nearest.slot == before {
-        return reach(batch, lane, level - 1);
+        return reach::<K>(batch, lane, level - 1);
     }
     lane.stage = Stage::Upper(level);
     Ok(())
@@ -228,11 +228,9 @@ fn ground_codes<K: Kernel<Distance = i32>>(batch: &Batch<'_, '_>, lane: &mut Lan
     let query = batch.query(&lane.coded);
     let Work { hop, pool, .. } = &mut lane.work;
     view.distances::<K>(query, &hop.slots[..lane.waiting], &mut hop.distances[..lane.waiting]);
-    for at in 0..lane.waiting {
-        let distance = hop.distances[at];
-        if pool.admits(distance) && pool.insert(distance, hop.slots[at]) {
-            view.store().links0(hop.slots[at]).prefetch();
-        }
+    let next = pool.insert_all::<K>(hop, lane.waiting);
+    if let Some(next) = next.and_then(|id| view.slot(id)) {
+        view.store().links0(next).prefetch();
     }
     lane.stage = Stage::Ground;
 }

@@ -1,23 +1,26 @@
 //! The sorted pool of a query: the ef nearest records seen so far, and which of them were expanded.
 //!
-//! An entry is one u64: the distance's bits, mapped so that they order as the distances do, above the id; the lowest
-//! bit of the id's half says "expanded". Inserting is a binary search and a memmove of a few hundred bytes.
+//! An entry is one u64: the distance's bits, mapped so that they order as the distances do, above the id and a bit that
+//! says "expanded", so that entries stay sorted when they are. Most of what a list of links brings is beyond the bound and is sorted out
+//! at once.
 //!
 //! Equivalence with hnswlib's two heaps: a candidate outside the ef nearest is never expanded there either, because
 //! the search stops at the first candidate beyond the bound. The exception is a candidate pushed out by a tie, which
 //! hnswlib still expands while it is exactly at the bound: `ties` keeps those.
 
-use crate::distance::kernel::Distance;
+use crate::distance::kernel::{Distance, Kernel};
+use crate::distance::sorted::{Sorted, FRONT, MANY};
 use crate::error::{out_of_memory, Result};
+use crate::search::hop::Hop;
 use crate::store::Slot;
 
-const EXPANDED: u64 = 1 << 31;
-const ID: u64 = EXPANDED - 1;
+const EXPANDED: u64 = 1;
 
 /// The pool.
 #[derive(Default)]
 pub(crate) struct Pool {
-    entries: Vec<u64>,
+    /// Zeros, the entries, and a place for one more.
+    list: Vec<u64>,
     len: usize,
     ef: usize,
     /// The first entry that may not be expanded yet.
@@ -29,50 +32,98 @@ pub(crate) struct Pool {
 impl Pool {
     /// Empties the pool and makes room for `ef` entries.
     pub(crate) fn reset(&mut self, ef: usize) -> Result<()> {
-        if self.entries.len() < ef + 1 {
-            let more = ef + 1 - self.entries.len();
-            self.entries.try_reserve(more).map_err(|_| out_of_memory("a search pool"))?;
-            self.entries.resize(ef + 1, 0);
+        let places = ef.saturating_add(FRONT + 1);
+        if self.list.len() < places {
+            let more = places - self.list.len();
+            self.list.try_reserve(more).map_err(|_| out_of_memory("a search pool"))?;
+            self.list.resize(places, 0);
         }
         self.ties.clear();
         (self.len, self.ef, self.cursor) = (0, ef, 0);
         Ok(())
     }
 
-    /// Whether a candidate at this distance would enter.
+    /// The entries, nearest first.
     #[inline(always)]
-    pub(crate) fn admits<D: Distance>(&self, distance: D) -> bool {
-        self.len < self.ef || (self.entries[self.len - 1] >> 32) as u32 > distance.pool_key()
+    fn entries(&self) -> &[u64] {
+        &self.list[FRONT..FRONT + self.len]
+    }
+
+    /// The key that a candidate's must be below to enter; none is too far while there is room.
+    #[inline(always)]
+    fn bound_key(&self) -> u32 {
+        if self.len < self.ef {
+            u32::MAX
+        } else {
+            (self.list[FRONT + self.len - 1] >> 32) as u32
+        }
     }
 
     /// The distance that a candidate must be below to enter; None while anything may.
     #[inline(always)]
     pub(crate) fn bound<D: Distance>(&self) -> Option<D> {
-        (self.len == self.ef).then(|| D::from_pool_key((self.entries[self.len - 1] >> 32) as u32))
+        (self.len == self.ef).then(|| D::from_pool_key(self.bound_key()))
     }
 
-    /// Inserts a candidate that [`Pool::admits`]; true if it is the next to be expanded.
+    /// Inserts those of the first `count` in `hop` that are nearer than the bound when it is their turn. The id of the next
+    /// to be expanded, if that is one of them.
     #[inline(always)]
-    pub(crate) fn insert<D: Distance>(&mut self, distance: D, slot: Slot) -> bool {
-        let entry = u64::from(distance.pool_key()) << 32 | u64::from(slot.id());
-        let at = place(&self.entries[..self.len], entry);
-        self.entries.copy_within(at..self.len, at + 1);
-        self.entries[at] = entry;
+    pub(crate) fn insert_all<K: Kernel>(&mut self, hop: &Hop<K::Distance>, count: usize) -> Option<u32> {
+        let mut first = usize::MAX;
+        for at in (0..count).step_by(MANY) {
+            let (slots, distances) = (&hop.slots[at..at + MANY], &hop.distances[at..at + MANY]);
+            let mut keys = [0; MANY];
+            for (key, distance) in keys.iter_mut().zip(distances) {
+                *key = distance.pool_key();
+            }
+            // SAFETY: K is chosen for this CPU by `search::engine`.
+            let below = unsafe { K::Sorted::below(&keys, self.bound_key()) };
+            let below = below & (u32::MAX >> (MANY - (count - at).min(MANY)));
+            if below != 0 {
+                first = first.min(self.insert_below::<K>(slots, &keys, below));
+            }
+        }
+        (first <= self.cursor).then(|| id(self.list[FRONT + first]))
+    }
+
+    /// Inserts those whose bits are set, one after the other, while they are nearer than the bound. The lowest place of one.
+    #[inline(always)]
+    fn insert_below<K: Kernel>(&mut self, slots: &[Slot], keys: &[u32; MANY], below: u32) -> usize {
+        let mut first = usize::MAX;
+        let mut rest = below;
+        while rest != 0 {
+            let i = rest.trailing_zeros() as usize;
+            rest &= rest - 1;
+            if keys[i] < self.bound_key() {
+                first = first.min(self.insert_one::<K>(keys[i], slots[i]));
+            }
+        }
+        first
+    }
+
+    /// Inserts a candidate that is nearer than the bound.
+    #[inline(always)]
+    pub(crate) fn insert<K: Kernel>(&mut self, distance: K::Distance, slot: Slot) {
+        self.insert_one::<K>(distance.pool_key(), slot);
+    }
+
+    #[inline(always)]
+    fn insert_one<K: Kernel>(&mut self, key: u32, slot: Slot) -> usize {
+        // SAFETY: as above.
+        let at = unsafe { K::Sorted::insert(&mut self.list, self.len, entry(key, slot)) };
         if self.len < self.ef {
             self.len += 1;
         } else {
-            self.push_out(self.entries[self.len]);
+            self.push_out(self.list[FRONT + self.len]);
         }
-        let next = at <= self.cursor;
         self.cursor = self.cursor.min(at);
-        next
+        at
     }
 
     #[inline(always)]
     fn push_out(&mut self, out: u64) {
-        let bound = self.entries[self.len - 1] >> 32;
         // Without memory the tie is forgotten: one equal candidate fewer is expanded.
-        if out >> 32 == bound && out & EXPANDED == 0 && self.ties.try_reserve(1).is_ok() {
+        if out >> 32 == u64::from(self.bound_key()) && out & EXPANDED == 0 && self.ties.try_reserve(1).is_ok() {
             self.ties.push(out);
         }
     }
@@ -81,11 +132,11 @@ impl Pool {
     #[inline(always)]
     pub(crate) fn next(&mut self) -> Option<u32> {
         while self.cursor < self.len {
-            let entry = &mut self.entries[self.cursor];
+            let entry = &mut self.list[FRONT + self.cursor];
             self.cursor += 1;
             if *entry & EXPANDED == 0 {
                 *entry |= EXPANDED;
-                return Some((*entry & ID) as u32);
+                return Some(id(*entry));
             }
         }
         self.next_tie()
@@ -93,10 +144,10 @@ impl Pool {
 
     #[cold]
     fn next_tie(&mut self) -> Option<u32> {
-        let bound = self.entries[..self.len].last()? >> 32;
+        let bound = self.entries().last()? >> 32;
         while let Some(tie) = self.ties.pop() {
             if tie >> 32 == bound {
-                return Some((tie & ID) as u32);
+                return Some(id(tie));
             }
         }
         None
@@ -105,57 +156,101 @@ impl Pool {
     /// The record that [`Pool::next`] would give, ties aside.
     #[inline(always)]
     pub(crate) fn peek(&self) -> Option<u32> {
-        let unexpanded = self.entries[self.cursor..self.len].iter().find(|&&e| e & EXPANDED == 0);
-        unexpanded.map(|&e| (e & ID) as u32)
+        let unexpanded = self.entries()[self.cursor..].iter().find(|&&e| e & EXPANDED == 0);
+        unexpanded.map(|&e| id(e))
     }
 
     /// Ids and distances, nearest first.
     pub(crate) fn iter<D: Distance>(&self) -> impl Iterator<Item = (u32, D)> + '_ {
-        self.entries[..self.len].iter().map(|&e| ((e & ID) as u32, D::from_pool_key((e >> 32) as u32)))
+        self.entries().iter().map(|&e| (id(e), D::from_pool_key((e >> 32) as u32)))
     }
 }
 
-/// The first place whose entry is not below `entry`. Few entries are counted, which takes vectors; of more the halves are
-/// told apart first.
 #[inline(always)]
-fn place(entries: &[u64], entry: u64) -> usize {
-    const FEW: usize = 96;
-    let (mut at, mut rest) = (0, entries);
-    while rest.len() > FEW {
-        let (low, high) = rest.split_at(rest.len() / 2);
-        if high[0] < entry {
-            (at, rest) = (at + low.len(), high);
-        } else {
-            rest = low;
-        }
-    }
-    at + rest.iter().map(|&e| usize::from(e < entry)).sum::<usize>()
+fn entry(key: u32, slot: Slot) -> u64 {
+    u64::from(key) << 32 | u64::from(slot.id()) << 1
+}
+
+#[inline(always)]
+fn id(entry: u64) -> u32 {
+    entry as u32 >> 1
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::codes::scalar::L2;
+    use crate::distance::scalar::Scalar;
+    use crate::store::{layout::Layout, Store};
+
+    fn slots(count: usize) -> Vec<Slot> {
+        let store = Store::new(Layout::aligned(4, 2), false, count).unwrap();
+        store.make_room(count).unwrap();
+        (0..count).map(|_| store.claim(0, std::ptr::null_mut(), &[0; 4], 1.0, 0)).collect()
+    }
+
+    fn hop<D: Distance>(near: impl Iterator<Item = (Slot, D)>) -> (Hop<D>, usize) {
+        let mut hop = Hop::default();
+        (hop.slots, hop.distances) = near.unzip();
+        let count = hop.slots.len();
+        hop.reserve(count);
+        (hop, count)
+    }
 
     #[test]
     fn what_a_tie_pushes_out_is_expanded_while_it_is_at_the_bound() {
-        let store = crate::store::Store::new(crate::store::layout::Layout::aligned(4, 2), false, 8).unwrap();
-        store.make_room(8).unwrap();
-        let slots: Vec<Slot> = (0..8).map(|_| store.claim(0, std::ptr::null_mut(), &[0; 4], 1.0, 0)).collect();
+        let slots = slots(8);
         let mut pool = Pool::default();
-        pool.reset(2).unwrap();
-        for (slot, distance) in [(0, 5.0f32), (1, 5.0), (2, 3.0)] {
-            assert!(pool.admits(distance));
-            pool.insert(distance, slots[slot]);
-        }
-        // 0 and 2 are in, 1 was pushed out at the bound: hnswlib's other heap still has it.
-        assert!(!pool.admits(5.0f32));
-        assert_eq!([pool.next(), pool.next(), pool.next(), pool.next()], [Some(2), Some(0), Some(1), None]);
+        let mut fill = |near: &[(usize, f32)]| {
+            pool.reset(2).unwrap();
+            let (hop, count) = hop(near.iter().map(|(slot, distance)| (slots[*slot], *distance)));
+            pool.insert_all::<Scalar<false>>(&hop, count);
+            let found = pool.iter::<f32>().collect::<Vec<_>>();
+            (std::iter::from_fn(|| pool.next()).collect::<Vec<_>>(), found)
+        };
+        // 0 and 2 are in, 1 was pushed out at the bound: hnswlib's other heap still has it. 3 came too late.
+        assert_eq!(fill(&[(0, 5.0), (1, 5.0), (2, 3.0), (3, 5.0)]).0, [2, 0, 1]);
+        // 1 is beyond the bound.
+        assert_eq!(fill(&[(0, 5.0), (1, 5.0), (2, 3.0), (3, 4.0)]), (vec![2, 3], vec![(2, 3.0), (3, 4.0)]));
+    }
 
-        pool.reset(2).unwrap();
-        for (slot, distance) in [(0, 5.0f32), (1, 5.0), (2, 3.0), (3, 4.0)] {
-            pool.insert(distance, slots[slot]);
+    /// What lists bring at once is what it would be one after the other.
+    #[test]
+    fn all_at_once_is_one_after_the_other() {
+        let slots = slots(4096);
+        let mut random = 1u32;
+        let mut below = |end: u32| {
+            random = random.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            (random >> 8) % end
+        };
+        let (mut many, mut single) = (Pool::default(), Pool::default());
+        let mut ties = 0;
+        for case in 0..2000 {
+            let (ef, values) = (1 + below(120) as usize, if case % 2 == 0 { 8 } else { 1000 });
+            many.reset(ef).unwrap();
+            single.reset(ef).unwrap();
+            let mut rest = slots.iter();
+            for _ in 0..below(20) {
+                let near: Vec<(Slot, i32)> =
+                    rest.by_ref().take(1 + below(70) as usize).map(|slot| (*slot, below(values) as i32 - 4)).collect();
+                let (hop, count) = hop(near.iter().copied());
+                let next = many.insert_all::<L2>(&hop, count);
+                assert!(next.is_none_or(|id| many.peek() == Some(id)), "case {case}");
+                for (slot, distance) in &near {
+                    if distance.pool_key() < single.bound_key() {
+                        single.insert::<L2>(*distance, *slot);
+                    }
+                }
+                let near = |pool: &Pool| pool.iter::<i32>().collect::<Vec<_>>();
+                assert_eq!(near(&many), near(&single), "case {case}");
+                for _ in 0..below(3) {
+                    assert_eq!(many.next(), single.next(), "case {case}");
+                }
+                ties += usize::from(!single.ties.is_empty());
+            }
+            let next = |pool: &mut Pool| std::iter::from_fn(|| pool.next()).collect::<Vec<_>>();
+            assert_eq!(next(&mut many), next(&mut single), "case {case}");
         }
-        assert_eq!([pool.next(), pool.next(), pool.next()], [Some(2), Some(3), None], "1 is beyond the bound");
-        assert_eq!(pool.iter::<f32>().collect::<Vec<_>>(), [(2, 3.0), (3, 4.0)]);
+        assert!(ties > 100, "{ties}");
     }
 }
