@@ -193,6 +193,7 @@ mod tests {
             entries.sort_unstable();
             let entry = high(below(100));
             let mut list = [vec![0; FRONT], entries.clone(), vec![77, 78]].concat();
+            // SAFETY: as above.
             let at = unsafe { S::insert(&mut list, len, entry) };
             assert_eq!(at, entries.partition_point(|e| *e < entry));
             entries.insert(at, entry);

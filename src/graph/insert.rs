@@ -67,18 +67,22 @@ fn choose<K: Kernel>(
     mut guide: Option<&mut Guide<'_, '_>>,
     work: &mut Work<K::Distance>,
 ) -> Result<()> {
-    let (first, mut near) = start_of::<K>(view, query, (start, top), level, &mut work.hop);
+    // Where the ground is all there is to search, the guide descends, too.
+    let guide_descends = guide.is_some() && level == 0;
+    let descend_to = if guide_descends { top } else { level };
+    let (first, mut near) = start_of::<K>(view, query, (start, top), descend_to, &mut work.hop);
     let start_is_deleted = view.is_deleted(start);
     let ef = work.ef_construction;
     for level in (0..=level.min(top)).rev() {
-        let guided = match &mut guide {
-            Some(guide) if level == 0 => guide.find(near.slot)?,
-            _ => None,
-        };
-        match guided {
-            Some(candidates) => take_nearest::<K>(view, query, candidates, work),
-            None => search_layer::<K>(view, query, near.slot, level, ef, None, work)?,
+        if let Some(guide) = guide.as_mut().filter(|_| level == 0) {
+            if let Some(found) = guide.find((near.slot, if guide_descends { top } else { 0 }))? {
+                // All that can be reached is deleted: better a deleted neighbour than none.
+                let also = (start_is_deleted || found.is_empty()).then_some(first.slot);
+                choose_from_found::<K>(graph, view, query, found, also, work)?;
+                break;
+            }
         }
+        search_layer::<K>(view, query, near.slot, level, ef, None, work)?;
         if start_is_deleted {
             work.found.push(first);
             if work.found.len() > ef {
@@ -97,20 +101,26 @@ fn choose<K: Kernel>(
     Ok(())
 }
 
-/// Leaves the `ef_construction` nearest of what a guide has found in `work.found`.
+/// As [`choose_on_level`] on the ground, from what a guide has found, which is nearly in order.
 #[inline(always)]
-fn take_nearest<K: Kernel>(view: &View<'_>, query: Query<'_>, near: &[Near<i32>], work: &mut Work<K::Distance>) {
-    let Work { hop, found, ef_construction, .. } = work;
-    hop.reserve(near.len());
-    let count = hop.take(near.iter().map(|near| near.slot));
+fn choose_from_found<K: Kernel>(
+    graph: &Graph,
+    view: &View<'_>,
+    query: Query<'_>,
+    found: &[Near<i32>],
+    also: Option<Slot>,
+    work: &mut Work<K::Distance>,
+) -> Result<()> {
+    let Work { hop, pruning, chosen, chosen_ends, ef_construction, .. } = work;
+    hop.reserve(found.len() + 1);
+    let count = hop.take(found.iter().map(|near| near.slot).chain(also));
     hop.measure::<K>(view, query, count);
-    found.clear();
-    for at in 0..count {
-        found.push(Near { distance: hop.distances[at], slot: hop.slots[at] });
-        if found.len() > *ef_construction {
-            found.pop();
-        }
-    }
+    let near = hop.slots[..count].iter().zip(&hop.distances);
+    let near = near.map(|(slot, distance)| Near { distance: *distance, slot: *slot });
+    let kept = pruning.select_nearly_sorted::<K>(view, near, *ef_construction, graph.m())?;
+    chosen.extend(kept.iter().rev().map(|near| near.slot));
+    chosen_ends.push(chosen.len());
+    Ok(())
 }
 
 /// Chooses from `work.found`, appends to `work.chosen` farthest first, and returns the nearest chosen: the next

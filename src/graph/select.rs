@@ -1,6 +1,8 @@
 //! The choice of neighbours (Malkov and Yashunin 2018, algorithm 4; hnswalg.h `getNeighborsByHeuristic2`).
 
 use crate::distance::kernel::{Distance, Kernel};
+use crate::distance::sorted::{Sorted, FRONT};
+use crate::error::{out_of_memory, Result};
 use crate::search::heap::{Heap, Near};
 use crate::store::view::View;
 use crate::store::Slot;
@@ -11,6 +13,8 @@ pub(crate) struct Pruning<D> {
     /// Candidates in, chosen ones out.
     pub(crate) candidates: Heap<D>,
     sorted: Vec<Near<D>>,
+    /// What is being sorted: keys above ids, as a pool has them.
+    list: Vec<u64>,
     kept: Vec<Slot>,
     kept_near: Vec<Near<D>>,
     /// The chosen ones as a list holds them, farthest first.
@@ -25,11 +29,55 @@ impl<D: Distance> Pruning<D> {
         if heap.len() < m {
             return;
         }
-        let Self { sorted, kept, kept_near, .. } = self;
+        let Self { sorted, .. } = self;
         sorted.clear();
         sorted.extend_from_slice(heap.items());
         // hnswlib's second heap orders whole pairs: nearest first, of equal ones the larger id.
         sorted.sort_unstable_by(|a, b| a.distance.order(&b.distance).then_with(|| b.slot.id().cmp(&a.slot.id())));
+        self.keep::<K>(view, m);
+        heap.clear();
+        for near in &self.kept_near {
+            heap.push(*near);
+        }
+    }
+
+    /// The same from candidates that are nearly in order, of which the `ef` nearest count; returns what it keeps, nearest
+    /// first. Of that fewer than `m` are not left as they are.
+    #[inline(always)]
+    pub(crate) fn select_nearly_sorted<K: Kernel<Distance = D>>(
+        &mut self,
+        view: &View<'_>,
+        near: impl ExactSizeIterator<Item = Near<D>>,
+        ef: usize,
+        m: usize,
+    ) -> Result<&[Near<D>]> {
+        let Self { sorted, list, .. } = self;
+        let places = FRONT + near.len() + 1;
+        if list.len() < places {
+            list.try_reserve(places - list.len()).map_err(|_| out_of_memory("candidates"))?;
+            list.resize(places, 0);
+        }
+        let mut len = 0;
+        for near in near {
+            let entry = u64::from(near.distance.pool_key()) << 32 | u64::from(!near.slot.id());
+            // SAFETY: K is chosen for this CPU by `search::engine`.
+            unsafe { K::Sorted::insert(list, len, entry) };
+            len += 1;
+        }
+        sorted.clear();
+        for entry in &list[FRONT..FRONT + len.min(ef)] {
+            if let Some(slot) = view.slot(!(*entry as u32)) {
+                sorted.push(Near { distance: D::from_pool_key((*entry >> 32) as u32), slot });
+            }
+        }
+        self.keep::<K>(view, m);
+        Ok(&self.kept_near)
+    }
+
+    /// Leaves in `kept_near` what is kept of `sorted`.
+    #[inline(always)]
+    fn keep<K: Kernel<Distance = D>>(&mut self, view: &View<'_>, m: usize) {
+        let Self { sorted, kept, kept_near, .. } = self;
         // A file may have a link twice, or as often as a list is long: once counts.
         sorted.dedup_by_key(|near| near.slot);
         kept.clear();
@@ -42,10 +90,6 @@ impl<D: Distance> Pruning<D> {
                 kept.push(near.slot);
                 kept_near.push(*near);
             }
-        }
-        heap.clear();
-        for near in kept_near.iter() {
-            heap.push(*near);
         }
     }
 

@@ -43,12 +43,12 @@ impl<'a, 'v> Guide<'a, 'v> {
         Self { walk, view, query, ef, work }
     }
 
-    /// The nearest records by what the walk measures that can be reached from `start` on the ground, nearest first; None
-    /// if that is younger than the session, which does not see it then.
-    pub(crate) fn find(&mut self, start: Slot) -> Result<Option<&[Near<i32>]>> {
+    /// The nearest records by what the walk measures that can be reached on the ground by a descent from `start` and its
+    /// level, nearest first; None if that is younger than the session, which does not see it then.
+    pub(crate) fn find(&mut self, start: (Slot, usize)) -> Result<Option<&[Near<i32>]>> {
         // SAFETY: see new.
-        unsafe { (self.walk)(self.view, self.query, Some((start, 0)), self.ef, None, self.work)? };
-        Ok(self.view.slot(start.id()).map(|_| &self.work.near[..]))
+        unsafe { (self.walk)(self.view, self.query, Some(start), self.ef, None, self.work)? };
+        Ok(self.view.slot(start.0.id()).map(|_| &self.work.near[..]))
     }
 }
 
