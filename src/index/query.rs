@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, OnceLock};
 
 use super::add::check_finite;
-use super::coded::Measured;
+use super::coded::{by_sketches, Measured};
 use super::remove::absent;
 use super::Index;
 use crate::error::{invalid, Error, Result};
@@ -152,7 +152,9 @@ impl Index {
             coded.lossless &= view.codes_are_lossless(codes);
             if coded.lossless || coded.is_usable() && exactness.may_be_guided() {
                 walk.deletions = work.deletions;
-                if let Some(measured) = Measured::of(&view, codes, exactness.may_be_guided()) {
+                if let Some(measured) =
+                    Measured::of(&view, codes, exactness.may_be_guided() && by_sketches(codes, ask.ef))
+                {
                     let by = (codes, &measured);
                     return self.query_guided(&view, by, entry, ask, vector, coded, (work, walk));
                 }
