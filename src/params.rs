@@ -80,7 +80,7 @@ impl Exactness {
 pub(crate) const MAX_DIM: usize = 1_000_000;
 /// Most links an insertion makes; hnswlib 0.8.0 caps at the same number. 2 * M must fit the format's u16 count.
 pub(crate) const MAX_M: usize = 10_000;
-/// Most records: ids are u32, and searches keep a flag in the top bit.
+/// Most records: ids are u32, and searches keep a flag beside them in one.
 pub(crate) const MAX_RECORDS: usize = (1 << 31) - 1;
 
 /// What to build. Zero in `max_elements`, `m`, `ef_construction` and `seed` means default.

@@ -109,7 +109,7 @@ mod x86 {
                     let four = list.add(FRONT + end - 4);
                     let old = _mm256_loadu_si256(four.cast());
                     let below = _mm256_cmpgt_epi64(x, _mm256_xor_si256(old, sign));
-                    let count = (_mm256_movemask_pd(_mm256_castsi256_pd(below)) as u32).count_ones() as usize;
+                    let count = (_mm256_movemask_pd(_mm256_castsi256_pd(below)) as u32).trailing_ones() as usize;
                     if count == 0 && end > 4 {
                         _mm256_storeu_si256(four.add(1).cast(), old);
                         end -= 4;
@@ -159,7 +159,7 @@ mod x86 {
                         end -= 8;
                         continue;
                     }
-                    let at = (end + below.count_ones() as usize).saturating_sub(8);
+                    let at = (end + below.trailing_ones() as usize).saturating_sub(8);
                     *list.add(FRONT + at) = entry;
                     return at;
                 }

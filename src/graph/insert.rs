@@ -68,7 +68,7 @@ fn choose<K: Kernel>(
     work: &mut Work<K::Distance>,
 ) -> Result<()> {
     // Where the ground is all there is to search, the guide descends, too.
-    let guide_descends = guide.is_some() && level == 0;
+    let guide_descends = guide.is_some() && level == 0 && view.slot(start.id()).is_some();
     let descend_to = if guide_descends { top } else { level };
     let (first, mut near) = start_of::<K>(view, query, (start, top), descend_to, &mut work.hop);
     let start_is_deleted = view.is_deleted(start);
@@ -77,7 +77,8 @@ fn choose<K: Kernel>(
         if let Some(guide) = guide.as_mut().filter(|_| level == 0) {
             if let Some(found) = guide.find((near.slot, if guide_descends { top } else { 0 }))? {
                 // All that can be reached is deleted: better a deleted neighbour than none.
-                let also = (start_is_deleted || found.is_empty()).then_some(first.slot);
+                let only = found.is_empty().then_some(near.slot);
+                let also = if start_is_deleted { Some(first.slot) } else { only };
                 choose_from_found::<K>(graph, view, query, found, also, work)?;
                 break;
             }

@@ -7,6 +7,9 @@ use crate::search::heap::{Heap, Near};
 use crate::store::view::View;
 use crate::store::Slot;
 
+/// Candidates that are inserted one by one in their order; of more, which need not be nearly in order, this could take long.
+const NEARLY: usize = 4096;
+
 /// Buffers of a selection.
 #[derive(Default)]
 pub(crate) struct Pruning<D> {
@@ -42,7 +45,7 @@ impl<D: Distance> Pruning<D> {
     }
 
     /// The same from candidates that are nearly in order, of which the `ef` nearest count; returns what it keeps, nearest
-    /// first. Of that fewer than `m` are not left as they are.
+    /// first; fewer than `m` as they are.
     #[inline(always)]
     pub(crate) fn select_nearly_sorted<K: Kernel<Distance = D>>(
         &mut self,
@@ -57,18 +60,29 @@ impl<D: Distance> Pruning<D> {
             list.try_reserve(places - list.len()).map_err(|_| out_of_memory("candidates"))?;
             list.resize(places, 0);
         }
-        let mut len = 0;
+        let (mut len, few) = (0, near.len() <= NEARLY);
         for near in near {
             let entry = u64::from(near.distance.pool_key()) << 32 | u64::from(!near.slot.id());
-            // SAFETY: K is chosen for this CPU by `search::engine`.
-            unsafe { K::Sorted::insert(list, len, entry) };
+            if few {
+                // SAFETY: K is chosen for this CPU by `search::engine`.
+                unsafe { K::Sorted::insert(list, len, entry) };
+            } else {
+                list[FRONT + len] = entry;
+            }
             len += 1;
+        }
+        if !few {
+            list[FRONT..FRONT + len].sort_unstable();
         }
         sorted.clear();
         for entry in &list[FRONT..FRONT + len.min(ef)] {
-            if let Some(slot) = view.slot(!(*entry as u32)) {
+            if let Some(slot) = view.store().slot(!(*entry as u32)) {
                 sorted.push(Near { distance: D::from_pool_key((*entry >> 32) as u32), slot });
             }
+        }
+        sorted.dedup_by_key(|near| near.slot);
+        if sorted.len() < m {
+            return Ok(&self.sorted);
         }
         self.keep::<K>(view, m);
         Ok(&self.kept_near)

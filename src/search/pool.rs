@@ -1,8 +1,8 @@
 //! The sorted pool of a query: the ef nearest records seen so far, and which of them were expanded.
 //!
 //! An entry is one u64: the distance's bits, mapped so that they order as the distances do, above the id and a bit that
-//! says "expanded", so that entries stay sorted when they are. Most of what a list of links brings is beyond the bound and is sorted out
-//! at once.
+//! says "expanded", so that entries stay sorted when they are. Most of what a list of links brings is beyond the bound and is
+//! sorted out at once.
 //!
 //! Equivalence with hnswlib's two heaps: a candidate outside the ef nearest is never expanded there either, because
 //! the search stops at the first candidate beyond the bound. The exception is a candidate pushed out by a tie, which
@@ -49,7 +49,7 @@ impl Pool {
         &self.list[FRONT..FRONT + self.len]
     }
 
-    /// The key that a candidate's must be below to enter; none is too far while there is room.
+    /// The key that a candidate's must be below to enter; nothing, but for one NaN, is too far while there is room.
     #[inline(always)]
     fn bound_key(&self) -> u32 {
         if self.len < self.ef {
