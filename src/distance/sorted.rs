@@ -6,10 +6,22 @@
 //! search and a memmove for each: 1.12 to 1.15 (SIFT, AVX-512), 1.11 to 1.20 (GloVe), 1.05 to 1.12 (MiniLM), 0.93 to 1.07 with
 //! AVX2, ef 12 to 300.
 
+use crate::error::{out_of_memory, Result};
+
 /// Entries of a list stand behind so many zeros, so that a register can be read that ends at any of them.
 pub(crate) const FRONT: usize = 8;
 /// Keys that are compared at once.
 pub(crate) const MANY: usize = 32;
+
+/// Makes room in a list for `entries` and one more, which an insertion moves into; `what` is it that has the list.
+pub(crate) fn make_room(list: &mut Vec<u64>, entries: usize, what: &str) -> Result<()> {
+    let places = entries.saturating_add(FRONT + 1);
+    if list.len() < places {
+        list.try_reserve(places - list.len()).map_err(|_| out_of_memory(what))?;
+        list.resize(places, 0);
+    }
+    Ok(())
+}
 
 /// The same on all instruction sets.
 pub(crate) trait Sorted: Copy + 'static {

@@ -1,8 +1,8 @@
 //! The choice of neighbours (Malkov and Yashunin 2018, algorithm 4; hnswalg.h `getNeighborsByHeuristic2`).
 
 use crate::distance::kernel::{Distance, Kernel};
-use crate::distance::sorted::{Sorted, FRONT};
-use crate::error::{out_of_memory, Result};
+use crate::distance::sorted::{self, Sorted, FRONT};
+use crate::error::Result;
 use crate::search::heap::{Heap, Near};
 use crate::store::view::View;
 use crate::store::Slot;
@@ -37,6 +37,8 @@ impl<D: Distance> Pruning<D> {
         sorted.extend_from_slice(heap.items());
         // hnswlib's second heap orders whole pairs: nearest first, of equal ones the larger id.
         sorted.sort_unstable_by(|a, b| a.distance.order(&b.distance).then_with(|| b.slot.id().cmp(&a.slot.id())));
+        // A file may have a link twice, or as often as a list is long: once counts.
+        sorted.dedup_by_key(|near| near.slot);
         self.keep::<K>(view, m);
         heap.clear();
         for near in &self.kept_near {
@@ -55,11 +57,7 @@ impl<D: Distance> Pruning<D> {
         m: usize,
     ) -> Result<&[Near<D>]> {
         let Self { sorted, list, .. } = self;
-        let places = FRONT + near.len() + 1;
-        if list.len() < places {
-            list.try_reserve(places - list.len()).map_err(|_| out_of_memory("candidates"))?;
-            list.resize(places, 0);
-        }
+        sorted::make_room(list, near.len(), "candidates")?;
         let (mut len, few) = (0, near.len() <= NEARLY);
         for near in near {
             let entry = u64::from(near.distance.pool_key()) << 32 | u64::from(!near.slot.id());
@@ -92,8 +90,6 @@ impl<D: Distance> Pruning<D> {
     #[inline(always)]
     fn keep<K: Kernel<Distance = D>>(&mut self, view: &View<'_>, m: usize) {
         let Self { sorted, kept, kept_near, .. } = self;
-        // A file may have a link twice, or as often as a list is long: once counts.
-        sorted.dedup_by_key(|near| near.slot);
         kept.clear();
         kept_near.clear();
         for near in sorted.iter() {

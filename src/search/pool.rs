@@ -9,8 +9,8 @@
 //! hnswlib still expands while it is exactly at the bound: `ties` keeps those.
 
 use crate::distance::kernel::{Distance, Kernel};
-use crate::distance::sorted::{Sorted, FRONT, MANY};
-use crate::error::{out_of_memory, Result};
+use crate::distance::sorted::{self, Sorted, FRONT, MANY};
+use crate::error::Result;
 use crate::search::hop::Hop;
 use crate::store::Slot;
 
@@ -32,12 +32,7 @@ pub(crate) struct Pool {
 impl Pool {
     /// Empties the pool and makes room for `ef` entries.
     pub(crate) fn reset(&mut self, ef: usize) -> Result<()> {
-        let places = ef.saturating_add(FRONT + 1);
-        if self.list.len() < places {
-            let more = places - self.list.len();
-            self.list.try_reserve(more).map_err(|_| out_of_memory("a search pool"))?;
-            self.list.resize(places, 0);
-        }
+        sorted::make_room(&mut self.list, ef, "a search pool")?;
         self.ties.clear();
         (self.len, self.ef, self.cursor) = (0, ef, 0);
         Ok(())
