@@ -1,5 +1,5 @@
 //! Codes: a byte for each float of a record, in an array beside the records, so that a search touches a quarter of the
-//! memory. Derived from the records, never the only copy of anything, in no file.
+//! memory. Derived from the records, never the only copy of anything; a file may hold them beside that of the records ([`stored`]).
 //!
 //! [`quantiser`] turns floats into codes and says what a distance of codes is worth, [`sketch`] turns codes into those of
 //! half a byte; the kernels, one file per instruction set, measure between codes in integers, all with the same results.
@@ -23,6 +23,7 @@ pub(crate) mod neon;
 pub(crate) mod quantiser;
 pub(crate) mod scalar;
 pub(crate) mod sketch;
+pub(crate) mod stored;
 #[cfg(test)]
 mod tests;
 
@@ -66,6 +67,8 @@ pub(crate) struct Codes {
     expected: AtomicUsize,
     /// Records that the ranges were trained on.
     trained: usize,
+    /// Read from a file: [`stored`].
+    of_file: bool,
 }
 
 impl Codes {
@@ -88,7 +91,6 @@ impl Codes {
         if wanted || quantiser.is_lossless() || sketch.is_none() {
             let _ = rows.set(Arena::reserve_up_to(most * stride, least * stride)?);
         }
-        let bits = |records: usize| records.div_ceil(64) * 8;
         let exceptions = Arena::reserve_up_to(bits(most), bits(least))?;
         Ok(Self {
             quantiser,
@@ -98,6 +100,7 @@ impl Codes {
             exceptional: AtomicUsize::new(0),
             expected: AtomicUsize::new(0),
             trained,
+            of_file: false,
         })
     }
 
@@ -109,7 +112,7 @@ impl Codes {
         if let Some((sketch, rows)) = &self.sketch {
             rows.commit(records * sketch.stride())?;
         }
-        self.exceptions.commit(records.div_ceil(64) * 8)
+        self.exceptions.commit(bits(records))
     }
 
     pub(crate) fn quantiser(&self) -> &Quantiser {
@@ -255,6 +258,11 @@ impl Codes {
 
 /// Bytes of a code that take no longer to clear than they are worth, where only its sketch is kept.
 const SHORT: usize = 2048;
+
+/// Bytes with a bit for each record, in whole words.
+fn bits(records: usize) -> usize {
+    records.div_ceil(64) * 8
+}
 
 /// The row of a record.
 ///

@@ -10,10 +10,13 @@
 //! A dimension's range goes from its least to its greatest value, but not beyond what the quantiles of a sample make
 //! plausible, so that a few wild values do not cost all others their precision. What lies beyond is clipped.
 
+use super::stored::Taken;
 use crate::store::data::Data;
 
 /// Longest vector that gets codes: sums stay far below 2^31.
 pub(super) const MAX_DIM: usize = 16_384;
+/// Longest vector of integers whose sums of squares stay below 2^24: f32 holds them exactly, whatever the order.
+const LOSSLESS_DIM: usize = 258;
 /// Largest share of its distance from the centre that a typical record may lose. Beyond, codes would mislead.
 const MAX_LOSS: f32 = 0.01;
 /// Records that quantiles and errors are learned from.
@@ -149,8 +152,7 @@ impl Quantiser {
             return None;
         }
         let whole = |x: &f32| (0.0..=255.0).contains(x) && x.fract() == 0.0;
-        // Sums of squares stay below 2^24: f32 holds them exactly, whatever the order.
-        let mut this = if !inner_product && dim <= 258 && sample.iter().all(whole) {
+        let mut this = if !inner_product && dim <= LOSSLESS_DIM && sample.iter().all(whole) {
             Self::new(vec![0.0; dim], vec![1.0; dim], inner_product, true)
         } else {
             let (low, scale) = ranges(ends, sample, if inner_product { 127.0 } else { 255.0 }, !inner_product);
@@ -204,6 +206,31 @@ impl Quantiser {
     #[inline(always)]
     pub(crate) fn stride(&self) -> usize {
         self.stride
+    }
+
+    /// Appends what [`Quantiser::take`] takes.
+    pub(super) fn put(&self, to: &mut Vec<u8>) {
+        to.extend([u8::from(self.inner_product), u8::from(self.lossless)]);
+        let errors = [self.limit.error, self.limit.reach.min(f32::MAX), self.spread];
+        for x in self.low.iter().chain(&self.scale).chain(&errors) {
+            to.extend(x.to_le_bytes());
+        }
+    }
+
+    /// From what [`Quantiser::put`] has put. None: those are not the bytes of a quantiser of this kind.
+    pub(super) fn take(from: &mut Taken<'_>, dim: usize, inner_product: bool) -> Option<Self> {
+        let [dot, lossless] = from.bytes()?.map(|flag: u8| flag != 0);
+        if dot != inner_product || dim > MAX_DIM {
+            return None;
+        }
+        let (low, scale) = (from.f32s(dim)?, from.f32s(dim)?);
+        if lossless && (inner_product || dim > LOSSLESS_DIM || low.iter().any(|x| *x != 0.0) || scale.iter().any(|x| *x != 1.0)) {
+            return None;
+        }
+        let mut this = Self::new(low, scale, inner_product, lossless);
+        this.limit = Blur { error: from.f32()?, reach: from.f32()? };
+        this.spread = from.f32()?;
+        Some(this)
     }
 
     /// Values of a vector.

@@ -7,6 +7,7 @@
 //! A row has 64 values in 32 bytes: byte i has value i in its low and value 32 + i in its high half.
 
 use super::quantiser::{CodedQuery, Quantiser};
+use super::stored::Taken;
 use crate::store::data::Data;
 
 /// Values in a block of a row, and its bytes.
@@ -122,9 +123,27 @@ impl Sketch {
         let means = least_squares(&weights);
         let nearest: [u8; 256] = std::array::from_fn(|code| nearest(&means, code as f64) as u8);
         let levels = means.map(|mean| if steps.is_some() { mean.round() as u8 } else { halved(mean) });
-        let moves = std::array::from_fn(|code| Move::of(code as u8, &levels, nearest[code]));
-        let this = Self { stride: stride(dim), levels, nearest, steps, moves: Box::new(moves) };
+        let this = Self::of_levels(quantiser, levels, nearest);
         (this.share_found(quantiser, around) >= LEAST_FOUND).then_some(this)
+    }
+
+    /// Appends what [`Sketch::take`] takes.
+    pub(super) fn put(&self, to: &mut Vec<u8>) {
+        to.extend(self.levels);
+        to.extend(self.nearest);
+    }
+
+    /// From what [`Sketch::put`] has put. None: those are not the bytes of a sketch.
+    pub(super) fn take(from: &mut Taken<'_>, quantiser: &Quantiser) -> Option<Self> {
+        let (levels, nearest): ([u8; 16], [u8; 256]) = (from.bytes()?, from.bytes()?);
+        let are_levels = levels.iter().all(|level| *level < 128) && nearest.iter().all(|at| *at < 16);
+        are_levels.then(|| Self::of_levels(quantiser, levels, nearest))
+    }
+
+    fn of_levels(quantiser: &Quantiser, levels: [u8; 16], nearest: [u8; 256]) -> Self {
+        let moves = std::array::from_fn(|code| Move::of(code as u8, &levels, nearest[code]));
+        let steps = quantiser.steps_of_products();
+        Self { stride: stride(quantiser.dim()), levels, nearest, steps, moves: Box::new(moves) }
     }
 
     /// Of the vectors nearest to some, the share that is near by sketches, too.

@@ -74,6 +74,28 @@ pub unsafe extern "C" fn hnx_save(index: *const hnx_index, path: *const c_char, 
     })
 }
 
+/// Writes the codes that the index keeps, and its links, beside the file or directory at path, which must hold what the index
+/// holds: all records are compared. hnx_load() with HNX_LOAD_MMAP finds them there: the index is guided or certified at once,
+/// memory is the codes' pages, and with HNX_LOAD_READ_ONLY queries touch nothing of the other file but the vectors that they
+/// measure and the labels that they return. The file is PATH.hnx.codes, in a directory hnx.codes; no other program reads it.
+/// It is larger than the codes by the links, and is written beside its place, synced and renamed. It stays right as long as the
+/// records' file keeps its time of last change: whoever changes or copies that without it has to call again, and removing it
+/// costs nothing but speed.
+/// Errors: HNX_ERR_INVALID_ARGUMENT when the index keeps no codes (hnx_set_exactness() makes those of a mapped one);
+/// HNX_ERR_CONFLICT when path holds something else: the text says what; HNX_ERR_NOT_FOUND; HNX_ERR_CORRUPT; HNX_ERR_VERSION;
+/// HNX_ERR_IO. Threads: any thread, any time; adds wait while it writes.
+///
+/// # Safety
+/// index is NULL or a live handle; path is NULL or a string that ends in NUL.
+#[no_mangle]
+pub unsafe extern "C" fn hnx_save_codes(index: *const hnx_index, path: *const c_char) -> hnx_status {
+    guard(index, || {
+        // SAFETY: the caller's promise about handle and path.
+        let (core, path) = unsafe { (handle::get(index)?, args::path(path)?) };
+        persist::save_codes(core, path)
+    })
+}
+
 /// Compares a directory with the checksums that libhnx keeps beside it (hnx.sums): every record's links, vector, label,
 /// length and upper-level lists. Reads all files once; needs no index. A directory that a crash has left half-applied
 /// is compared as hnx_load() would recover it; nothing is written. Bytes that were appended to a file since libhnx wrote it

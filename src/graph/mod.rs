@@ -54,6 +54,11 @@ impl Graph {
         &self.store
     }
 
+    /// The store, before anybody shares it.
+    pub(crate) fn store_mut(&mut self) -> &mut Store {
+        &mut self.store
+    }
+
     pub(crate) fn m(&self) -> usize {
         self.m
     }

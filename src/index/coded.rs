@@ -44,7 +44,7 @@ impl Index {
         let codes_are_for_it = match exactness {
             Exactness::F32 => false,
             Exactness::Certified => true,
-            Exactness::Default if self.mapped => false,
+            Exactness::Default if self.mapped => self.store().codes().is_some_and(Codes::are_of_file),
             // What stands beside sketches is for certified queries, unless codes are the vectors.
             _ => self
                 .store()
@@ -59,8 +59,8 @@ impl Index {
         if exactness == Exactness::F32 || exactness == Exactness::Default && self.mapped {
             return;
         }
-        // Whether records are deleted is not known of mapped ones before; what is not known is taken for true.
-        let _ = self.get_ready();
+        // What is not known of mapped records is taken for true.
+        self.count_deleted();
         self.renew_codes_now(threads);
         if exactness == Exactness::Certified {
             self.keep_codes(threads);

@@ -45,6 +45,29 @@ impl Index {
         Ok(())
     }
 
+    /// Whether it is known how many records are deleted.
+    pub(super) fn is_counted(&self) -> bool {
+        self.is_ready() || self.counted.load(Ordering::Acquire)
+    }
+
+    /// States how many records of a loaded index are deleted, before anybody changes any.
+    pub(crate) fn set_deleted(&self, deleted: usize) {
+        self.deleted.store(deleted, Ordering::Release);
+        self.counted.store(true, Ordering::Release);
+    }
+
+    /// Counts the deleted records, if nobody has. It takes no memory, unlike the other facts.
+    pub(super) fn count_deleted(&self) {
+        if self.is_counted() {
+            return;
+        }
+        let _one = lock(&self.getting_ready);
+        if !self.is_counted() {
+            let store = self.store();
+            self.set_deleted(store.slots().filter(|slot| store.is_deleted(*slot)).count());
+        }
+    }
+
     /// Writes the labels whose deletion mark is `wanted` to `out`, as many as fit, by ascending id; how many there are.
     pub fn list_labels(&self, wanted: fn(deleted: bool) -> bool, out: &mut [u64]) -> Result<usize> {
         let (labels, store) = (self.labels()?, self.store());

@@ -59,6 +59,8 @@ pub struct Index {
     mapped: bool,
     /// Whether label map, deleted count and vacant slots are built: see `facts`.
     ready: AtomicBool,
+    /// Whether the deleted count is known without them.
+    counted: AtomicBool,
     getting_ready: Mutex<()>,
 }
 
@@ -113,6 +115,7 @@ impl Index {
             read_only: traits.read_only,
             mapped: traits.mapped,
             ready: AtomicBool::new(false),
+            counted: AtomicBool::new(false),
             getting_ready: Mutex::new(()),
         }
     }

@@ -49,14 +49,12 @@ impl Index {
 
     /// Whether there may be deleted records.
     pub(super) fn has_deletions(&self) -> bool {
-        !self.is_ready() || self.deleted.load(Ordering::Acquire) != 0
+        !self.is_counted() || self.deleted.load(Ordering::Acquire) != 0
     }
 
-    /// Deleted records; 0 where it cannot be found out for lack of memory.
+    /// Deleted records.
     pub fn deleted_count(&self) -> usize {
-        if self.labels().is_err() {
-            return 0;
-        }
+        self.count_deleted();
         self.deleted.load(Ordering::Relaxed)
     }
 }

@@ -5,6 +5,7 @@
 //! checked here before they are used; links are checked here too unless a fast open is asked for, and again whenever
 //! they are followed (`store`). `salvage` trusts nothing at all, and builds a new index from what it can read.
 
+mod beside;
 mod buffers;
 mod directory;
 mod enter;
@@ -58,6 +59,11 @@ pub fn create_directory(index: &Index, path: &Path) -> Result<()> {
 pub fn persist_dirty(index: &Index) -> Result<Persisted> {
     index.check_writable()?;
     directory::persist_dirty(index.core(), &index.stated())
+}
+
+/// Writes the codes of the index beside the file or directory at `path`, which holds the records of the index.
+pub fn save_codes(index: &Index, path: &Path) -> Result<()> {
+    beside::save_codes(index.core(), path)
 }
 
 /// Writes the whole index to `path`.

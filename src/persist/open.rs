@@ -5,6 +5,7 @@ use std::io::{self, BufReader, Seek, SeekFrom};
 use std::path::Path;
 use std::sync::Arc;
 
+use super::beside::Beside;
 use super::directory::Directory;
 use super::enter::{enter, Entered, Intent};
 use super::format::{Header, DIRECTORY_HEADER, HEADER, HEADER_FILE, LENGTHS_FILE, LISTS_FILE, RECORDS_FILE};
@@ -12,7 +13,7 @@ use super::holes;
 use super::journal::{LENGTHS, LISTS, RECORDS};
 use super::lists::Lists;
 use super::read::{Parts, Placement, Source};
-use super::storage::{io_error, OsStorage, Storage};
+use super::storage::{io_error, OsStorage, Stamp, Storage};
 use super::write::Format;
 use crate::error::{corrupt, invalid, out_of_memory, Error, Result};
 use crate::graph::Graph;
@@ -83,8 +84,16 @@ pub fn load(path: &Path, params: &LoadParams) -> Result<Index> {
         floats: true,
         check: params.check,
     })?;
-    let (graph, mut opened) = opened.take_graph();
+    let (mut graph, mut opened) = opened.take_graph();
     let (header, mapped) = (opened.header, opened.mapped);
+    let beside = match opened.stamp.filter(|_| mapped) {
+        None => None,
+        Some(stamp) => {
+            let of = (&header, &stamp);
+            Beside::find(path, of, graph.store(), params.metric != Metric::L2, params.check)?
+        }
+    };
+    let deleted = beside.and_then(|beside| beside.adopt(graph.store_mut(), params.read_only));
     let capacity = match params.max_elements {
         0 => header.max_elements.max(header.count),
         wanted => wanted.max(header.count),
@@ -98,6 +107,9 @@ pub fn load(path: &Path, params: &LoadParams) -> Result<Index> {
         mapped,
     };
     let index = Index::from_graph(graph, traits, capacity);
+    if let Some(deleted) = deleted {
+        index.set_deleted(deleted);
+    }
     if !mapped {
         index.get_ready()?;
         index.renew_codes(0);
@@ -112,6 +124,8 @@ pub(crate) struct Opened<G = Graph> {
     pub(crate) header: Header,
     pub(crate) mapped: bool,
     pub(crate) format: Format,
+    /// Of the file of records, where that is used as it is.
+    stamp: Option<Stamp>,
     /// Of a directory.
     entered: Option<Entered>,
 }
@@ -119,8 +133,8 @@ pub(crate) struct Opened<G = Graph> {
 impl Opened {
     /// The graph apart from the rest.
     pub(crate) fn take_graph(self) -> (Graph, Opened<()>) {
-        let Self { graph, header, mapped, format, entered } = self;
-        (graph, Opened { graph: (), header, mapped, format, entered })
+        let Self { graph, header, mapped, format, stamp, entered } = self;
+        (graph, Opened { graph: (), header, mapped, format, stamp, entered })
     }
 }
 
@@ -200,8 +214,9 @@ fn load_file(path: &Path, vector_bytes: usize, place: impl FnOnce(&Header) -> Pl
         Err(error) => return Err(error),
     };
     let source = Source::File(&file.file, HEADER);
+    let stamp = Some(file.stamp()?);
     let (graph, mapped) = Parts { header, source, lengths, lists }.into_graph(&place(&header))?;
-    Ok(Opened { graph, header, mapped, format, entered: None })
+    Ok(Opened { graph, header, mapped, format, stamp, entered: None })
 }
 
 fn load_directory(
@@ -221,9 +236,9 @@ fn load_directory(
         false => None,
     };
     let lists = lists.lists(0, header.count, header.layout.upper_list(), false).map_err(|e| e.context(LISTS_FILE))?;
-    let source = Source::File(&records.file, 0);
+    let (source, stamp) = (Source::File(&records.file, 0), Some(records.stamp()?));
     let (graph, mapped) = Parts { header, source, lengths, lists }.into_graph(&place(&header))?;
-    Ok(Opened { graph, header, mapped, format: Format::ChromaDirectory, entered: None })
+    Ok(Opened { graph, header, mapped, format: Format::ChromaDirectory, stamp, entered: None })
 }
 
 /// The contents of a directory's files, in memory.
@@ -252,7 +267,7 @@ pub(crate) fn load_buffers(
         .map_err(|e| e.context(LISTS_FILE))?;
     let source = Source::Bytes(buffers.records);
     let (graph, mapped) = Parts { header, source, lengths, lists }.into_graph(&place(&header))?;
-    Ok(Opened { graph, header, mapped, format: Format::ChromaDirectory, entered: None })
+    Ok(Opened { graph, header, mapped, format: Format::ChromaDirectory, stamp: None, entered: None })
 }
 
 /// Bytes of the lengths, which must be there.
@@ -293,6 +308,11 @@ impl Input {
         let len = regular(file.metadata().map_err(fail)?)?;
         let len = usize::try_from(len).map_err(|_| corrupt(format!("{len} bytes")))?;
         Ok(Self { file, len, path: path.into() })
+    }
+
+    /// Tells one state of the file from another.
+    pub(super) fn stamp(&self) -> Result<Stamp> {
+        platform::stamp_of(&self.file).map_err(|e| io_error("look at", &self.path, &e))
     }
 
     /// `len` bytes from `offset` on.

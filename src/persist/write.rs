@@ -84,18 +84,18 @@ pub(super) fn length_bytes(store: &Store, slot: Slot) -> [u8; 4] {
 }
 
 /// Writes a file from its start.
-struct Appender {
-    file: Box<dyn StorageFile>,
-    buffer: Vec<u8>,
-    written: u64,
+pub(super) struct Appender {
+    pub(super) file: Box<dyn StorageFile>,
+    pub(super) buffer: Vec<u8>,
+    pub(super) written: u64,
 }
 
 impl Appender {
-    fn new(file: Box<dyn StorageFile>) -> Self {
+    pub(super) fn new(file: Box<dyn StorageFile>) -> Self {
         Self { file, buffer: Vec::new(), written: 0 }
     }
 
-    fn flush_beyond(&mut self, limit: usize) -> Result<()> {
+    pub(super) fn flush_beyond(&mut self, limit: usize) -> Result<()> {
         if self.buffer.len() > limit {
             self.file.write_at(&self.buffer, self.written)?;
             self.written += self.buffer.len() as u64;
@@ -119,7 +119,11 @@ pub(crate) fn save(core: &Core, stated: &Stated, path: &Path, format: Format) ->
 }
 
 /// Writes beside the place, syncs, renames: what is at `path` stays whole until the new file is.
-fn save_file(storage: &dyn Storage, path: &Path, write: impl FnOnce(Box<dyn StorageFile>) -> Result<()>) -> Result<()> {
+pub(super) fn save_file(
+    storage: &dyn Storage,
+    path: &Path,
+    write: impl FnOnce(Box<dyn StorageFile>) -> Result<()>,
+) -> Result<()> {
     // A symbolic link stays one: its target is replaced.
     let path = path.canonicalize().unwrap_or_else(|_| path.to_path_buf());
     if path.is_dir() || path.file_name().is_none() {

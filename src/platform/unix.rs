@@ -48,15 +48,15 @@ pub(super) mod memory {
         let _ = (at, len);
     }
 
-    /// Puts the first `len` bytes of a file at `at`, as private copy-on-write pages; up to the end of the last page the
-    /// file's next bytes follow.
+    /// Puts `len` bytes of a file, from `offset` on, which is on a page boundary, at `at`, as private copy-on-write pages;
+    /// up to the end of the last page the file's next bytes follow.
     ///
     /// # Safety
     /// `at..at + len` is inside a reservation, `at` on a page boundary, and nobody uses it yet.
-    pub(crate) unsafe fn map_file(at: *mut u8, len: usize, file: &File) -> io::Result<()> {
+    pub(crate) unsafe fn map_file(at: *mut u8, len: usize, file: &File, offset: u64) -> io::Result<()> {
         let (protection, flags) = (libc::PROT_READ | libc::PROT_WRITE, libc::MAP_PRIVATE | libc::MAP_FIXED);
         // SAFETY: replaces pages of the caller's, as it promises.
-        match unsafe { libc::mmap(at.cast(), len, protection, flags, file.as_raw_fd(), 0) } {
+        match unsafe { libc::mmap(at.cast(), len, protection, flags, file.as_raw_fd(), offset as libc::off_t) } {
             libc::MAP_FAILED => Err(io::Error::last_os_error()),
             _ => Ok(()),
         }

@@ -94,7 +94,7 @@ pub(super) mod memory {
     ///
     /// # Safety
     /// None is needed.
-    pub(crate) unsafe fn map_file(_at: *mut u8, _len: usize, _file: &File) -> io::Result<()> {
+    pub(crate) unsafe fn map_file(_at: *mut u8, _len: usize, _file: &File, _offset: u64) -> io::Result<()> {
         Err(io::ErrorKind::Unsupported.into())
     }
 

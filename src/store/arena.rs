@@ -63,9 +63,9 @@ impl Arena {
         }
     }
 
-    /// Puts the first `len` bytes of `file` at the start of the block, as private copy-on-write pages; up to the end of
-    /// the last page the file's next bytes follow. Nothing must be committed yet.
-    pub(crate) fn map_file(&self, file: &File, len: usize) -> Result<()> {
+    /// Puts `len` bytes of `file`, from `offset` on, which is on a page boundary, at the start of the block, as private
+    /// copy-on-write pages; up to the end of the last page the file's next bytes follow. Nothing must be committed yet.
+    pub(crate) fn map_file(&self, file: &File, offset: u64, len: usize) -> Result<()> {
         if len == 0 {
             return Ok(());
         }
@@ -73,7 +73,7 @@ impl Arena {
             return Err(out_of_memory("the address range of a mapped file"));
         }
         // SAFETY: len bytes of our own reservation, which nobody uses yet; base is on a page boundary.
-        unsafe { platform::map_file(self.base, len, file) }
+        unsafe { platform::map_file(self.base, len, file, offset) }
             .map_err(|error| Error::Io(format!("cannot map the file: {error}").into()))?;
         self.committed.store(len.next_multiple_of(platform::page_size()), Ordering::Release);
         Ok(())

@@ -42,10 +42,15 @@ impl Store {
     }
 
     /// Records that memory is committed for, and as many as there may be.
-    fn rooms(&self) -> (usize, usize) {
+    pub(crate) fn rooms(&self) -> (usize, usize) {
         let room = self.room.load(Ordering::Relaxed);
         let most = (self.records.capacity() - self.layout.base) / self.layout.stride;
         (room, most.min(crate::params::MAX_RECORDS).max(room))
+    }
+
+    /// Has codes that were made before. No writer may run.
+    pub(crate) fn adopt_codes(&self, codes: Codes) {
+        self.replace_codes(Some(codes));
     }
 
     /// Gives the codes back. No writer may run; sessions may, and are waited for.

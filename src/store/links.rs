@@ -17,10 +17,10 @@ impl Store {
     /// The ground-level list.
     #[inline(always)]
     pub(crate) fn links0(&self, slot: Slot) -> Links<'_> {
-        let record = self.record(slot.index());
-        // SAFETY: max_m0 aligned u32 follow the header inside the record; they are only used as atomics.
+        let list = self.ground.list(slot.index());
+        // SAFETY: max_m0 aligned u32 follow the header in the list; they are only used as atomics.
         let slots =
-            unsafe { std::slice::from_raw_parts(record.add(LIST_HEADER).cast::<AtomicU32>(), self.layout.max_m0) };
+            unsafe { std::slice::from_raw_parts(list.add(LIST_HEADER).cast::<AtomicU32>(), self.layout.max_m0) };
         Links { header: self.header(slot), slots, store: self }
     }
 

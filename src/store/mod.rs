@@ -18,6 +18,7 @@ pub(crate) mod arena;
 pub(crate) mod coding;
 pub(crate) mod data;
 pub(crate) mod dirty;
+pub(crate) mod ground;
 pub(crate) mod hash_order;
 pub(crate) mod labels;
 pub(crate) mod layout;
@@ -33,6 +34,7 @@ use crate::error::{out_of_memory, Result};
 use crate::sync::{ByteGuard, ByteLock};
 use arena::Arena;
 use dirty::Dirty;
+use ground::Ground;
 use layout::{Layout, DELETED};
 use rewrite::Rewrites;
 
@@ -113,6 +115,7 @@ pub(crate) struct Addresses {
 pub(crate) struct Store {
     layout: Layout,
     records: Arena,
+    ground: Ground,
     levels: Arena,
     uppers: Arena,
     locks: Arena,
@@ -149,6 +152,7 @@ impl Store {
         let side = |bytes: usize| Arena::reserve_up_to(most.max(1) * bytes, least.max(1) * bytes);
         Ok(Self {
             layout,
+            ground: Ground::of_records(&records, &layout),
             records,
             levels: side(4)?,
             uppers: side(8)?,
@@ -331,9 +335,9 @@ impl Store {
     /// The record's first four bytes: link count of the ground level, and flags.
     #[inline(always)]
     fn header(&self, slot: Slot) -> &AtomicU32 {
-        // SAFETY: a record's address is divisible by 4 (Layout::usable_in_place), its header is only used as an
-        // atomic once the slot exists.
-        unsafe { AtomicU32::from_ptr(self.record(slot.index()).cast()) }
+        // SAFETY: a list's address is divisible by 4 (Layout::usable_in_place), its header is only used as an atomic once
+        // the slot exists.
+        unsafe { AtomicU32::from_ptr(self.ground.list(slot.index()).cast()) }
     }
 
     /// Start of the record's vector. Readable while a session is open ([`rewrite`]), or under the
