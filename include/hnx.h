@@ -58,7 +58,9 @@
  the checksums of a directory that is opened to be written; what is written goes to private copies of pages. A file
  that another program truncates while it is mapped kills the process with SIGBUS: map only files that nobody shortens.
  A directory is mapped by its writer, or while there is none, which cannot persist meanwhile then; beside a writer it
- is copied.
+ is copied. Codes that hnx_save_codes() has written beside are mapped, too, if the records' file has the size and the time
+ that it had then (with HNX_CHECK_FAST the size is enough, HNX_CHECK_DEEP compares all bytes instead); else the index
+ opens without, and hnx_stats_info.code_bytes is 0.
  */
 #define HNX_LOAD_MMAP 2
 
@@ -110,8 +112,8 @@
 
 /*
  What hnx_set_exactness() has set. At first the fastest mode that keeps recall at a given ef at hnswlib's:
- HNX_EXACTNESS_GUIDED on an index of 1,000 records or more, else, and on an index that was opened with HNX_LOAD_MMAP and
- not changed since, HNX_EXACTNESS_F32.
+ HNX_EXACTNESS_GUIDED on an index of 1,000 records or more, else, and on an index that was opened with HNX_LOAD_MMAP
+ without codes beside it and not changed since, HNX_EXACTNESS_F32.
  */
 #define HNX_EXACTNESS_DEFAULT 0
 
@@ -1295,7 +1297,8 @@ hnx_status hnx_set_ef(struct hnx_index *index,
  Sets what HNX_EXACTNESS_DEFAULT stands for in queries of this index, and the codes that it keeps. HNX_EXACTNESS_F32:
  none, memory is that of the records alone; queries that ask for another mode measure f32 then, and HNX_ADD_GUIDED is
  without effect. _CERTIFIED: all. _GUIDED: those that guided queries need, also on an index that was opened with
- HNX_LOAD_MMAP, whose records stay in the file. _DEFAULT: as when the index was made or opened. Not stored in files.
+ HNX_LOAD_MMAP, whose records stay in the file. _DEFAULT: as when the index was made or opened; codes of a file that were given back are not read again. Not stored in
+ files.
  Codes that have to be made cost what reading all vectors costs, on all cores. Those that cannot be had for lack of
  memory are no error: queries measure f32, hnx_stats_info.code_bytes tells.
  Errors: HNX_ERR_INVALID_ARGUMENT. Threads: any thread, any time, but not in a filter; waits for adds, persists and
@@ -1412,6 +1415,25 @@ hnx_status hnx_save(const struct hnx_index *index,
                     uint32_t format);
 
 /*
+ Writes the codes that the index keeps, and its links, beside the file or directory at path, which must hold what the index
+ holds: all records are compared. hnx_load() with HNX_LOAD_MMAP finds them there: the index is guided or certified at once,
+ memory is the codes' pages, and with HNX_LOAD_READ_ONLY queries touch nothing of the other file but the vectors that they
+ measure and the labels that they return. The file is PATH.hnx.codes, in a directory hnx.codes; no other program reads it.
+ It is larger than the codes by the links, and is written beside its place, synced and renamed. It stays right as long as the
+ records' file keeps its time of last change: whoever changes or copies that without it has to call again, and removing it
+ costs nothing but speed.
+ Errors: HNX_ERR_INVALID_ARGUMENT when the index keeps no codes (hnx_set_exactness() makes those of a mapped one);
+ HNX_ERR_CONFLICT when path holds something else: the text says what; HNX_ERR_NOT_FOUND; HNX_ERR_CORRUPT; HNX_ERR_VERSION;
+ HNX_ERR_IO. Threads: any thread, any time; adds wait while it writes.
+
+ # Safety
+ index is NULL or a live handle; path is NULL or a string that ends in NUL.
+ */
+HNX_API
+hnx_status hnx_save_codes(const struct hnx_index *index,
+                          const char *path);
+
+/*
  Compares a directory with the checksums that libhnx keeps beside it (hnx.sums): every record's links, vector, label,
  length and upper-level lists. Reads all files once; needs no index. A directory that a crash has left half-applied
  is compared as hnx_load() would recover it; nothing is written. Bytes that were appended to a file since libhnx wrote it
@@ -1471,7 +1493,8 @@ HNX_API
 size_t hnx_count(const struct hnx_index *index);
 
 /*
- Deleted records; 0 for NULL. On an index opened with HNX_LOAD_MMAP the first call reads every record's flags.
+ Deleted records; 0 for NULL. On an index opened with HNX_LOAD_MMAP, without codes beside it, the first call reads every
+ record's flags.
  Threads: any thread, any time.
 
  # Safety
@@ -1499,8 +1522,8 @@ HNX_API
 size_t hnx_dim(const struct hnx_index *index);
 
 /*
- The state of the index. out_stats->struct_size must be set. On an index opened with HNX_LOAD_MMAP the first call
- reads every record's flags. Threads: any thread, any time.
+ The state of the index. out_stats->struct_size must be set. On an index opened with HNX_LOAD_MMAP, without codes beside it, the
+ first call reads every record's flags. Threads: any thread, any time.
 
  # Safety
  index is NULL or a live handle; out_stats is NULL or holds out_stats->struct_size bytes.

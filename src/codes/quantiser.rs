@@ -224,7 +224,9 @@ impl Quantiser {
             return None;
         }
         let (low, scale) = (from.f32s(dim)?, from.f32s(dim)?);
-        if lossless && (inner_product || dim > LOSSLESS_DIM || low.iter().any(|x| *x != 0.0) || scale.iter().any(|x| *x != 1.0)) {
+        if lossless
+            && (inner_product || dim > LOSSLESS_DIM || low.iter().any(|x| *x != 0.0) || scale.iter().any(|x| *x != 1.0))
+        {
             return None;
         }
         let mut this = Self::new(low, scale, inner_product, lossless);

@@ -42,7 +42,8 @@ pub unsafe extern "C" fn hnx_count(index: *const hnx_index) -> usize {
     unsafe { number(index, Index::count) }
 }
 
-/// Deleted records; 0 for NULL. On an index opened with HNX_LOAD_MMAP the first call reads every record's flags.
+/// Deleted records; 0 for NULL. On an index opened with HNX_LOAD_MMAP, without codes beside it, the first call reads every
+/// record's flags.
 /// Threads: any thread, any time.
 ///
 /// # Safety
@@ -73,8 +74,8 @@ pub unsafe extern "C" fn hnx_dim(index: *const hnx_index) -> usize {
     unsafe { number(index, Index::dim) }
 }
 
-/// The state of the index. out_stats->struct_size must be set. On an index opened with HNX_LOAD_MMAP the first call
-/// reads every record's flags. Threads: any thread, any time.
+/// The state of the index. out_stats->struct_size must be set. On an index opened with HNX_LOAD_MMAP, without codes beside it, the
+/// first call reads every record's flags. Threads: any thread, any time.
 ///
 /// # Safety
 /// index is NULL or a live handle; out_stats is NULL or holds out_stats->struct_size bytes.

@@ -15,7 +15,9 @@ pub const HNX_ALLOW_REPLACE_DELETED: u32 = 1;
 /// the checksums of a directory that is opened to be written; what is written goes to private copies of pages. A file
 /// that another program truncates while it is mapped kills the process with SIGBUS: map only files that nobody shortens.
 /// A directory is mapped by its writer, or while there is none, which cannot persist meanwhile then; beside a writer it
-/// is copied.
+/// is copied. Codes that hnx_save_codes() has written beside are mapped, too, if the records' file has the size and the time
+/// that it had then (with HNX_CHECK_FAST the size is enough, HNX_CHECK_DEEP compares all bytes instead); else the index
+/// opens without, and hnx_stats_info.code_bytes is 0.
 pub const HNX_LOAD_MMAP: u32 = 2;
 /// hnx_load_options.flags: every call that would change the index returns HNX_ERR_READ_ONLY.
 pub const HNX_LOAD_READ_ONLY: u32 = 4;
@@ -43,8 +45,8 @@ pub const HNX_ADD_UPDATE_ONLY: u32 = 4;
 pub const HNX_ADD_GUIDED: u32 = 8;
 
 /// What hnx_set_exactness() has set. At first the fastest mode that keeps recall at a given ef at hnswlib's:
-/// HNX_EXACTNESS_GUIDED on an index of 1,000 records or more, else, and on an index that was opened with HNX_LOAD_MMAP and
-/// not changed since, HNX_EXACTNESS_F32.
+/// HNX_EXACTNESS_GUIDED on an index of 1,000 records or more, else, and on an index that was opened with HNX_LOAD_MMAP
+/// without codes beside it and not changed since, HNX_EXACTNESS_F32.
 pub const HNX_EXACTNESS_DEFAULT: u32 = 0;
 /// Traversal on the stored f32 vectors, as hnswlib does it.
 pub const HNX_EXACTNESS_F32: u32 = 1;

@@ -311,12 +311,8 @@ impl Beside {
             return None;
         }
         let mut from = Taken::new(&head[HEAD..]);
-        let of = Of {
-            header: from.bytes()?,
-            len: from.u64()?,
-            modified: (from.i64()?, from.i64()?),
-            hash: from.u64()?,
-        };
+        let of =
+            Of { header: from.bytes()?, len: from.u64()?, modified: (from.i64()?, from.i64()?), hash: from.u64()? };
         let deleted = from.u64()?;
         let mut parts = [Part::default(); PARTS];
         for part in &mut parts {

@@ -62,6 +62,16 @@ pub(super) mod memory {
         }
     }
 
+    /// Asks that no page of a mapped file be read before it is touched. Only advice: what the system makes of it is its
+    /// business.
+    ///
+    /// # Safety
+    /// `at..at + len` is mapped, `at` on a page boundary.
+    pub(crate) unsafe fn advise_random(at: *mut u8, len: usize) {
+        // SAFETY: pages of the caller's, as it promises; their content stays.
+        unsafe { libc::madvise(at.cast(), len, libc::MADV_RANDOM) };
+    }
+
     pub(crate) fn page_size() -> usize {
         // SAFETY: no arguments of ours.
         unsafe { libc::sysconf(libc::_SC_PAGESIZE) as usize }

@@ -98,6 +98,12 @@ pub(super) mod memory {
         Err(io::ErrorKind::Unsupported.into())
     }
 
+    /// Nothing: see [`CAN_MAP_FILES`].
+    ///
+    /// # Safety
+    /// None is needed.
+    pub(crate) unsafe fn advise_random(_at: *mut u8, _len: usize) {}
+
     /// That of x86-64 and AArch64.
     pub(crate) fn page_size() -> usize {
         4096

@@ -79,6 +79,12 @@ impl Arena {
         Ok(())
     }
 
+    /// Says that a mapped file will be read here and there: the system need not read ahead.
+    pub(crate) fn expect_random_reads(&self) {
+        // SAFETY: committed pages of ours.
+        unsafe { platform::advise_random(self.base, self.committed()) };
+    }
+
     /// Makes the first `bytes` bytes usable. Calls must not overlap.
     pub(crate) fn commit(&self, bytes: usize) -> Result<()> {
         let old = self.committed.load(Ordering::Acquire);

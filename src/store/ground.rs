@@ -44,6 +44,9 @@ impl Store {
     pub(crate) fn keep_lists_apart(&mut self, block: Arena) {
         let stride = self.layout.ground_list();
         assert!(block.committed() >= self.count() * stride, "lists for all records");
+        // All that is left to read of the records are vectors here and there: reading ahead brings in what nobody wants. A
+        // file that is not cached answers its first 10 queries in 0.4 (SIFT) and 0.2 (MiniLM) of the time without.
+        self.records.expect_random_reads();
         self.ground = Ground { base: block.base(), stride, _own: Some(block) };
     }
 }
