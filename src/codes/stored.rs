@@ -86,8 +86,8 @@ impl Maker {
             sketch: self.sketch.map(|sketch| (sketch, sketch_block)),
             exceptions,
             exceptional: AtomicUsize::new(0),
-            expected: AtomicUsize::new(self.expected),
-            trained: self.trained,
+            expected: AtomicUsize::new(self.expected.min(records)),
+            trained: self.trained.min(records),
             of_file: true,
         };
         let marked = (0..records.div_ceil(64)).map(|word| codes.word(64 * word).load(Ordering::Relaxed).count_ones());
