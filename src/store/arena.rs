@@ -1,7 +1,7 @@
 //! A block of memory whose address never changes: a reserved range, committed from its start as it is needed.
 //!
-//! Committed memory starts as zeros. From 4 MiB on it asks for 2 MiB pages: searches touch records at random, and
-//! with 4 KiB pages each touch is a TLB miss.
+//! Committed memory starts as zeros. From 4 MiB on it asks for 2 MiB pages, where they are full: searches touch records at
+//! random, and with 4 KiB pages each touch is a TLB miss.
 
 use std::fs::File;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -10,6 +10,8 @@ use crate::error::{out_of_memory, Error, Result};
 use crate::platform;
 
 const HUGE: usize = 2 << 20;
+/// What is committed at a time.
+const STEP: usize = 64 << 10;
 const GIB: usize = 1 << 30;
 
 /// Address space reserved by all arenas of the process: many indexes must not use up the host's.
@@ -94,16 +96,17 @@ impl Arena {
         if bytes > self.len {
             return Err(out_of_memory(&format!("growth beyond the {} bytes reserved for it", self.len)));
         }
-        let step = if bytes >= 2 * HUGE { HUGE } else { 64 << 10 };
-        let new = bytes.next_multiple_of(step).min(self.len.next_multiple_of(platform::page_size()));
-        // SAFETY: old..new is page-aligned and inside our reservation.
+        let new = bytes.next_multiple_of(STEP).min(self.len.next_multiple_of(platform::page_size()));
+        let whole = if old < 2 * HUGE { 0 } else { old & !(HUGE - 1) };
+        let full = new & !(HUGE - 1);
+        // SAFETY: old..new is page-aligned and inside our reservation; whole..full is committed then.
         unsafe {
-            let at = self.base.add(old);
-            if !platform::commit(at, new - old) {
+            if !platform::commit(self.base.add(old), new - old) {
                 return Err(out_of_memory(&format!("{} more bytes of an index", new - old)));
             }
-            if new >= 2 * HUGE {
-                platform::advise_huge_pages(at, new - old);
+            // Of a large page that is not full the rest would be taken, too: 2 % of an index of 200,000.
+            if full >= 2 * HUGE && full > whole {
+                platform::advise_huge_pages(self.base.add(whole), full - whole);
             }
         }
         self.committed.store(new, Ordering::Release);
