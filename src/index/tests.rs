@@ -422,7 +422,7 @@ fn guided_adds_link_to_what_little_there_is() {
     }
 }
 
-/// A session that is older than the entry point does not see it, and is guided all the same.
+/// A session that is older than the entry point does not see it, and links to what is near all the same.
 #[test]
 fn a_guided_add_begins_below_an_entry_point_to_come() {
     let (mut rng, dim) = (SmallRng::seed_from_u64(41), 24);
