@@ -27,7 +27,7 @@ C_EXAMPLES   := $(patsubst examples/%.c,build/examples/%,$(wildcard examples/*.c
 CXX_EXAMPLES := $(patsubst examples/%.cpp,build/examples/%,$(wildcard examples/*.cpp))
 
 .DEFAULT_GOAL := lib
-.PHONY: lib shared static examples demo test fuzz bench bench-persist counters install uninstall dist deb deps header abi clean help tools FORCE
+.PHONY: lib shared static examples demo test fuzz bench bench-persist bench-mapped counters install uninstall dist deb deps header abi clean help tools FORCE
 
 ## lib            the shared and the static library (the default)
 lib: shared static
@@ -81,6 +81,11 @@ bench: shared
 bench-persist: shared
 	ctests/python/originals.sh
 	HNX_LIB=$(abspath $(SHARED)) build/originals/venv/bin/python benches/persist.py --folder build $(BENCH)
+
+## bench-mapped   what an index costs that stays in its file, with codes beside it and without; options as for bench
+bench-mapped: shared
+	ctests/python/originals.sh
+	HNX_LIB=$(abspath $(SHARED)) build/originals/venv/bin/python benches/mapped.py --folder build $(BENCH)
 
 ## counters       records instructions, distances and hops of a fixed workload, to which the stage counters compares
 counters: shared

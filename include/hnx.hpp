@@ -601,6 +601,12 @@ public:
         return detail::to_expected(hnx_save(native(), path.c_str(), static_cast<std::uint32_t>(as)));
     }
 
+    /// Writes the codes beside the file or directory at path, for load_options::mmap: hnx_save_codes().
+    expected<void> try_save_codes(const std::string& path) const noexcept {
+        if (auto sane = detail::expect_path(path); !sane) return sane;
+        return detail::to_expected(hnx_save_codes(native(), path.c_str()));
+    }
+
     /// Writes what changed since the last call to the directory of the index: hnx_persist_dirty().
     expected<persist_info> try_persist_dirty() noexcept {
         persist_info info{};
@@ -672,6 +678,8 @@ public:
     void set_exactness(exactness which) { try_set_exactness(which).value(); }
     /// try_save(), throwing.
     void save(const std::string& path, format as = format::hnswlib) const { try_save(path, as).value(); }
+    /// try_save_codes(), throwing.
+    void save_codes(const std::string& path) const { try_save_codes(path).value(); }
     /// try_persist_dirty(), throwing.
     persist_info persist_dirty() { return try_persist_dirty().value(); }
     /// try_stats(), throwing.

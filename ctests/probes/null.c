@@ -97,6 +97,8 @@ static void writing_files(hnx_index *memory_only)
     hnx_free(index);
     CASE(hnx_save, index, HNX_ERR_INVALID_ARGUMENT, hnx_save(NULL, "null.file", HNX_FORMAT_HNSWLIB));
     CASE(hnx_save, path, HNX_ERR_INVALID_ARGUMENT, hnx_save(memory_only, NULL, HNX_FORMAT_HNSWLIB));
+    CASE(hnx_save_codes, index, HNX_ERR_INVALID_ARGUMENT, hnx_save_codes(NULL, "null.file"));
+    CASE(hnx_save_codes, path, HNX_ERR_INVALID_ARGUMENT, hnx_save_codes(memory_only, NULL));
 }
 
 static void salvaging(void)

@@ -104,6 +104,7 @@ def lib():
             'persist_dirty': (C.c_int32, [V, P(PersistOptions), P(PersistInfo)]),
             'verify': (C.c_int32, [STR, P(VerifyInfo)]),
             'save': (C.c_int32, [V, STR, C.c_uint32]),
+            'save_codes': (C.c_int32, [V, STR]),
             'get': (C.c_int32, [V, P(U64), S, F]),
             'resize': (C.c_int32, [V, S]),
             'set_ef': (C.c_int32, [V, S]),
@@ -246,6 +247,9 @@ class Index:
 
     def save(self, path, format=FORMAT_HNSWLIB):
         _check(lib().hnx_save(self._handle, os.fsencode(path), format))
+
+    def save_codes(self, path):
+        _check(lib().hnx_save_codes(self._handle, os.fsencode(path)))
 
     def persist(self):
         info = PersistInfo()

@@ -115,6 +115,7 @@ const functions = {
     hnx_labels: ['int32_t', ['const hnx_index *', 'uint32_t', 'void *', 'size_t', '_Out_ size_t *']],
     hnx_persist_dirty: ['int32_t', ['hnx_index *', 'const hnx_persist_options *', '_Inout_ hnx_persist_info *']],
     hnx_save: ['int32_t', ['const hnx_index *', 'const char *', 'uint32_t']],
+    hnx_save_codes: ['int32_t', ['const hnx_index *', 'const char *']],
     hnx_verify: ['int32_t', ['const char *', '_Inout_ hnx_verify_info *']],
     hnx_salvage: ['int32_t', ['const char *', 'const hnx_salvage_options *', '_Out_ hnx_index **', '_Inout_ hnx_salvage_info *']],
     hnx_count: ['size_t', ['const hnx_index *']],

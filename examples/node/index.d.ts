@@ -92,7 +92,7 @@ export interface Stats {
     dirtyRecords: number;
     /** What 'default' stands for on this index. */
     exactness: Exactness;
-    /** Memory of the codes, which are in no file. */
+    /** Memory of the codes; 0 while there are none. */
     codeBytes: number;
 }
 
@@ -181,6 +181,8 @@ export class Index {
     persist(): Promise<{ generation: number; records: number; bytes: number }>;
     /** Writes the whole index; default 'hnswlib'. */
     save(path: string, format?: 'hnswlib' | 'chroma' | 'directory'): Promise<void>;
+    /** Writes the codes beside the file or directory of this index, so that load() with mmap has them at once. */
+    saveCodes(path: string): Promise<void>;
 }
 
 /**

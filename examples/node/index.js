@@ -418,6 +418,11 @@ class Index {
         const [where, number] = [file(name), oneOf(FORMATS, format, 'format')];
         await this.#meanwhile((pointer) => off('hnx_save', pointer, where, number));
     }
+
+    async saveCodes(name) {
+        const where = file(name);
+        await this.#meanwhile((pointer) => off('hnx_save_codes', pointer, where));
+    }
 }
 
 async function verify(name) {

@@ -139,6 +139,26 @@ function tests() {
         index.close();
     });
 
+    test('codes beside a file', async (t) => {
+        const folder = temporary(t);
+        const [name, others] = [path.join(folder, 'file'), path.join(folder, 'another')];
+        const [index, another] = [build(), build({ m: 8 })];
+        await index.save(name);
+        await index.saveCodes(name);
+        await another.save(others);
+        await assert.rejects(index.saveCodes(others), fails('HNX_ERR_CONFLICT', others));
+        const expected = await index.query(QUERIES, K, { exactness: 'guided' });
+        for (const readOnly of [false, true]) {
+            const mapped = await Index.load(name, { dim: DIM, mmap: true, readOnly });
+            const stats = mapped.stats();
+            assert.ok(stats.exactness === 'guided' && stats.codeBytes > 0, JSON.stringify(stats));
+            assert.deepEqual(await mapped.query(QUERIES, K, { ef: 200, exactness: 'guided' }), expected);
+            mapped.close();
+        }
+        index.close();
+        another.close();
+    });
+
     test('verify and salvage', async (t) => {
         const persistPath = path.join(temporary(t), 'persisted');
         const index = build({ persistPath });
@@ -219,7 +239,7 @@ function tests() {
         ];
         for (const call of bad) assert.throws(call, (error) => error instanceof TypeError || error instanceof RangeError, String(call));
         for (const call of [() => index.add(null, [1]), () => index.query(row(0), -1), () => index.save(7), () => index.save('x', 'pdf'),
-            () => Index.load('x\0', { dim: 4 }), () => Index.load('x', { dim: '4' })]) {
+            () => index.saveCodes(7), () => Index.load('x\0', { dim: 4 }), () => Index.load('x', { dim: '4' })]) {
             await assert.rejects(call, (error) => error instanceof TypeError || error instanceof RangeError, String(call));
         }
         const misspelt = { efs: 80 };
@@ -244,7 +264,8 @@ function tests() {
         for (const call of [() => index.addSync(row(0), [1]), () => index.querySync(row(0), 1), () => index.markDeleted(1),
             () => index.unmarkDeleted(1), () => index.get([1]), () => index.labels(), () => index.stats(), () => index.count,
             () => index.setEf(3), () => index.resize(3)]) assert.throws(call, /closed/);
-        for (const call of [() => index.add(row(0), [1]), () => index.query(row(0), 1), () => index.persist(), () => index.save('x')]) {
+        for (const call of [() => index.add(row(0), [1]), () => index.query(row(0), 1), () => index.persist(), () => index.save('x'),
+            () => index.saveCodes('x')]) {
             await assert.rejects(call, /closed/);
         }
     });

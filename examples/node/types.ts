@@ -8,6 +8,7 @@ export async function life(options: CreateOptions): Promise<number> {
     const result: Result = await index.query(new Float32Array(4), 2, { only: new Set([1n, 2n]) });
     const first: bigint = result.labels[0];
     index.querySync(new Float32Array(4), 2, { filter: (label: bigint) => label !== first });
+    await index.saveCodes('file');
     const exactness: Exactness = index.stats().exactness;
     index.querySync(new Float32Array(4), 2, { exactness });
     const { index: salvaged, kept } = await Index.salvage('damaged', { dim: 4, metric: 'cosine' });

@@ -148,6 +148,25 @@ class Answers(unittest.TestCase):
                         with self.assertRaisesRegex(hnx.Error, 'HNX_ERR_READ_ONLY'):
                             index.mark_deleted(1)
 
+    def test_codes_beside(self):
+        with tempfile.TemporaryDirectory() as folder, build() as index, build(M=8) as another:
+            path, others = os.path.join(folder, 'file'), os.path.join(folder, 'another')
+            index.save_index(path)
+            index.save_codes(path)
+            another.save_index(others)
+            with self.assertRaisesRegex(hnx.Error, f'HNX_ERR_CONFLICT: {others} '):
+                index.save_codes(others)
+            expected = index.knn_query(QUERIES, K, exactness='guided')
+            for read_only in False, True:
+                with hnx.Index('l2', DIM) as mapped:
+                    mapped.load_index(path, mmap=True, read_only=read_only)
+                    mapped.set_ef(200)
+                    stats = mapped.stats()
+                    self.assertEqual(stats['exactness'], hnx.index.EXACTNESS['guided'])
+                    self.assertGreater(stats['code_bytes'], 0)
+                    for a, b in zip(expected, mapped.knn_query(QUERIES, K, exactness='guided')):
+                        np.testing.assert_array_equal(a, b)
+
     def test_verify_and_salvage(self):
         with tempfile.TemporaryDirectory() as folder:
             path = os.path.join(folder, 'persisted')
@@ -385,8 +404,8 @@ class Misuse(unittest.TestCase):
         index.close()
         index.close()
         for call in (lambda: index.knn_query(QUERIES), lambda: index.add_items(BASE), lambda: index.mark_deleted(1),
-                     lambda: index.get_ids_list(), lambda: index.save_index('/tmp/no'), lambda: index.set_ef(3),
-                     lambda: index.get_current_count(), lambda: pickle.dumps(index), lambda: index.persist_dirty()):
+                     lambda: index.get_ids_list(), lambda: index.save_index('/tmp/no'), lambda: index.save_codes('/tmp/no'),
+                     lambda: index.set_ef(3), lambda: index.get_current_count(), lambda: pickle.dumps(index), lambda: index.persist_dirty()):
             with self.assertRaisesRegex(ValueError, 'closed'):
                 call()
 

@@ -15,12 +15,46 @@ std::vector<std::vector<hnx::neighbour>> answers(const hnx::index &index, const 
     return index.query_many(rows, 5, how);
 }
 
+bool same(const std::vector<std::vector<hnx::neighbour>> &found,
+          const std::vector<std::vector<hnx::neighbour>> &expected)
+{
+    return std::equal(found.begin(), found.end(), expected.begin(), expected.end(),
+                      [](const auto &a, const auto &b) { return ::same(a, b); });
+}
+
 bool same(const hnx::index &index, const std::vector<std::vector<hnx::neighbour>> &expected,
           const std::vector<float> &rows)
 {
-    const auto found = answers(index, rows);
-    return std::equal(found.begin(), found.end(), expected.begin(), expected.end(),
-                      [](const auto &a, const auto &b) { return ::same(a, b); });
+    return same(answers(index, rows), expected);
+}
+
+// Codes beside a file: a mapped index is guided at once, as the one in memory is.
+void codes_beside(const folder &folder)
+{
+    const std::size_t count = 1200;
+    const std::vector<float> rows = whole_numbers(count * DIM, 22), queries = whole_numbers(50 * DIM, 23);
+    const hnx::index saved = filled(DIM, rows), another = filled(DIM, whole_numbers(COUNT * DIM, 24));
+    const std::string path = folder / "guided";
+    saved.save(path);
+    CHECK(saved.try_save_codes(path));
+    saved.save_codes(path);
+    another.save(folder / "another");
+    CHECK_FAILS(HNX_ERR_CONFLICT, "another", saved.try_save_codes(folder / "another"));
+    CHECK_THROWS(HNX_ERR_CONFLICT, "another", saved.save_codes(folder / "another"));
+    CHECK_FAILS(HNX_ERR_INVALID_ARGUMENT, "NUL", saved.try_save_codes(path + std::string(1, '\0') + "more"));
+
+    hnx::query_options guided;
+    guided.exactness = hnx::exactness::guided;
+    const auto expected = saved.query_many(queries, 5, guided);
+    hnx::load_options how;
+    how.dim = DIM;
+    how.mmap = true;
+    for (const bool read_only : {false, true}) {
+        how.read_only = read_only;
+        const hnx::index mapped = hnx::index::load(path, how);
+        CHECK(mapped.stats().exactness == HNX_EXACTNESS_GUIDED && mapped.stats().code_bytes > 0);
+        CHECK(same(mapped.query_many(queries, 5, guided), expected));
+    }
 }
 
 } // namespace
@@ -92,4 +126,6 @@ void test_files()
     const index reopened = index::load(folder / "persisted", how);
     CHECK(reopened.count() == COUNT && reopened.deleted_count() == 1);
     CHECK_THROWS(HNX_ERR_INVALID_ARGUMENT, "", (void)index::init(options));
+
+    codes_beside(folder);
 }

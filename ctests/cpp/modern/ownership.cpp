@@ -40,6 +40,7 @@ ALLOWS(allows_try_persist_dirty, try_persist_dirty())
 ALLOWS(allows_query, query(hnx::span<const float>(), 1))
 ALLOWS(allows_get, get(1))
 ALLOWS(allows_save, save(std::string()))
+ALLOWS(allows_save_codes, save_codes(std::string()))
 ALLOWS(allows_stats, stats())
 #undef ALLOWS
 
@@ -55,7 +56,7 @@ constexpr bool allows_all_changes = allows_add<Index> && allows_add_rows<Index> 
                                     allows_try_mark_deleted<Index> && allows_try_persist_dirty<Index>;
 template <class Index>
 constexpr bool allows_reading =
-    allows_query<Index> && allows_get<Index> && allows_save<Index> && allows_stats<Index>;
+    allows_query<Index> && allows_get<Index> && allows_save<Index> && allows_save_codes<Index> && allows_stats<Index>;
 static_assert(allows_all_changes<index> && allows_reading<index>);
 static_assert(!allows_a_change<const index> && allows_reading<const index>);
 
@@ -77,6 +78,7 @@ void check_empty(index &empty)
     CHECK_FAILS(HNX_ERR_INVALID_ARGUMENT, "index is NULL", empty.try_resize(7));
     CHECK_FAILS(HNX_ERR_INVALID_ARGUMENT, "index is NULL", empty.try_set_ef(7));
     CHECK_FAILS(HNX_ERR_INVALID_ARGUMENT, "index is NULL", empty.try_save("nowhere"));
+    CHECK_FAILS(HNX_ERR_INVALID_ARGUMENT, "index is NULL", empty.try_save_codes("nowhere"));
     CHECK_FAILS(HNX_ERR_INVALID_ARGUMENT, "index is NULL", empty.try_persist_dirty());
     CHECK_FAILS(HNX_ERR_INVALID_ARGUMENT, "index is NULL", empty.try_stats());
 }

@@ -192,6 +192,30 @@ func TestExactness(t *testing.T) {
 	}
 }
 
+func TestCodesBeside(t *testing.T) {
+	folder := t.TempDir()
+	path, others := filepath.Join(folder, "file"), filepath.Join(folder, "another")
+	index, another := build(t, Options{}, 0), build(t, Options{M: 8}, 0)
+	ok(t, index.Save(path, FormatHnswlib))
+	ok(t, index.SaveCodes(path))
+	ok(t, another.Save(others, FormatHnswlib))
+	if err := index.SaveCodes(others); !errors.Is(err, ErrConflict) || !strings.Contains(err.Error(), others) {
+		t.Fatal(err)
+	}
+	guided := &QueryOptions{Ef: 200, Exactness: ExactnessGuided}
+	expected := must(index.Query(queries, k, guided))
+	for _, readOnly := range []bool{false, true} {
+		mapped := must(Load(path, LoadOptions{Dim: dim, Mmap: true, ReadOnly: readOnly}))
+		if stats := must(mapped.Stats()); stats.Exactness != ExactnessGuided || stats.CodeBytes == 0 {
+			t.Fatal(stats)
+		}
+		if !reflect.DeepEqual(expected, must(mapped.Query(queries, k, guided))) {
+			t.Fatal("guided answers of the mapped index differ")
+		}
+		mapped.Close()
+	}
+}
+
 func TestVerifyAndSalvage(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "persisted")
 	index := build(t, Options{PersistPath: path}, 0)
@@ -345,6 +369,7 @@ func TestErrors(t *testing.T) {
 		"save":      {ErrIO, "", func() error { return index.Save("/absent/file", FormatHnswlib) }},
 		"format":    {ErrInvalidArgument, "", func() error { return index.Save("/absent/file", 99) }},
 		"zero byte": {ErrInvalidArgument, "zero byte", func() error { return index.Save("a\x00b", 0) }},
+		"codes":     {ErrInvalidArgument, "zero byte", func() error { return index.SaveCodes("a\x00b") }},
 		"load":      {ErrNotFound, "/absent", func() error { return second(Load("/absent", LoadOptions{Dim: 3})) }},
 		"new":       {ErrInvalidArgument, "dim", func() error { return second(New(Options{})) }},
 		"new dim":   {ErrInvalidArgument, "Dim is -4", func() error { return second(New(Options{Dim: -4})) }},
@@ -375,7 +400,7 @@ func TestUseAfterClose(t *testing.T) {
 	for at, err := range []error{
 		index.Add(base, labels, nil), index.MarkDeleted(1), index.UnmarkDeleted(1), index.Resize(9), index.SetEf(9),
 		second(index.Query(queries, k, nil)), second(index.Get(labels)), second(index.Labels(All)), second(index.Persist()),
-		second(index.Stats()), index.Save(t.TempDir(), 0),
+		second(index.Stats()), index.Save(t.TempDir(), 0), index.SaveCodes(t.TempDir()),
 	} {
 		if !errors.Is(err, ErrClosed) {
 			t.Errorf("%d: %v", at, err)

@@ -112,7 +112,7 @@ type Stats struct {
 	EfConstruction, Ef, MaxLevel          int
 	Exactness                             Exactness // what ExactnessDefault stands for on this index
 	RecordBytes, OtherBytes, DirtyRecords uint64
-	CodeBytes                             uint64 // memory of the codes, which are in no file
+	CodeBytes                             uint64 // memory of the codes; 0 while there are none
 	AllowReplaceDeleted, Mapped, ReadOnly bool
 }
 
@@ -449,6 +449,16 @@ func (index *Index) Save(name string, format Format) error {
 	}
 	defer C.free(unsafe.Pointer(file))
 	return index.use(func(pointer *C.hnx_index) C.hnx_status { return C.hnx_save(pointer, file, C.uint32_t(format)) })
+}
+
+// SaveCodes writes the codes beside the file or directory of this index, so that Load with Mmap has them at once.
+func (index *Index) SaveCodes(name string) error {
+	file, err := path(name)
+	if err != nil {
+		return err
+	}
+	defer C.free(unsafe.Pointer(file))
+	return index.use(func(pointer *C.hnx_index) C.hnx_status { return C.hnx_save_codes(pointer, file) })
 }
 
 // Stats is the state of the index.

@@ -217,6 +217,7 @@ final class Abi {
     static native int hnx_labels(Pointer index, int which, long[] out_labels, long capacity, LongByReference out_count);
     static native int hnx_persist_dirty(Pointer index, hnx_persist_options options, hnx_persist_info out_info);
     static native int hnx_save(Pointer index, byte[] path, int format);
+    static native int hnx_save_codes(Pointer index, byte[] path);
     static native int hnx_verify(byte[] path, hnx_verify_info out_info);
     static native int hnx_salvage(byte[] path, hnx_salvage_options options, PointerByReference out_index, hnx_salvage_info out_info);
     static native long hnx_count(Pointer index);

@@ -412,4 +412,10 @@ public final class Index implements AutoCloseable {
         byte[] name = bytes(path);
         checked(pointer -> Abi.hnx_save(pointer, name, format.number));
     }
+
+    /** Writes the codes beside the file or directory of this index, so that {@link Options.Load#mmap} has them at once. */
+    public void saveCodes(Path path) {
+        byte[] name = bytes(path);
+        checked(pointer -> Abi.hnx_save_codes(pointer, name));
+    }
 }

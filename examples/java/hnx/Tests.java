@@ -251,6 +251,29 @@ final class Tests {
         }
     }
 
+    private static void codesBeside() throws IOException {
+        Path folder = Files.createTempDirectory("hnx-java-");
+        Path path = folder.resolve("file");
+        Path others = folder.resolve("another");
+        try (Index index = build(); Index another = build(new Options.Create(Metric.L2, DIM).m(8))) {
+            index.save(path, Index.Format.HNSWLIB);
+            index.saveCodes(path);
+            another.save(others, Index.Format.HNSWLIB);
+            checkFails("HNX_ERR_CONFLICT", others.toString(), () -> index.saveCodes(others));
+            Options.Query guided = new Options.Query().ef(200).exactness(Exactness.GUIDED);
+            Result expected = index.query(QUERIES, K, guided);
+            for (Options.Load options : List.of(new Options.Load(Metric.L2, DIM).mmap(),
+                    new Options.Load(Metric.L2, DIM).mmap().readOnly())) {
+                try (Index mapped = Index.load(path, options)) {
+                    check(mapped.stats().exactness() == Exactness.GUIDED && mapped.stats().codeBytes() > 0, mapped.stats());
+                    Result found = mapped.query(QUERIES, K, guided);
+                    check(Arrays.equals(expected.labels(), found.labels()) && Arrays.equals(expected.distances(), found.distances()));
+                }
+            }
+        }
+        remove(folder);
+    }
+
     private static void verifyAndSalvage() throws IOException {
         Path folder = Files.createTempDirectory("hnx-java-");
         Path path = folder.resolve("persisted");
@@ -331,7 +354,8 @@ final class Tests {
         check(index.isFreed());
         List<Body> calls = List.of(() -> index.add(BASE, LABELS), () -> index.query(QUERIES, K), () -> index.get(LABELS),
             () -> index.markDeleted(1), () -> index.unmarkDeleted(1), () -> index.labels(Index.Which.ALL), index::stats, index::count,
-            index::persist, () -> index.save(Path.of("/tmp/never"), Index.Format.HNSWLIB), () -> index.setEf(3), () -> index.resize(3));
+            index::persist, () -> index.save(Path.of("/tmp/never"), Index.Format.HNSWLIB), () -> index.saveCodes(Path.of("/tmp/never")),
+            () -> index.setEf(3), () -> index.resize(3));
         calls.forEach(call -> check(thrown(call) instanceof IllegalStateException, calls.indexOf(call)));
     }
 
@@ -404,7 +428,8 @@ final class Tests {
         int skipped = 0;
         for (Case test : List.of(new Case("exact neighbours", Tests::exactNeighbours), new Case("direct buffers", Tests::directBuffers),
                 new Case("filters", Tests::filters), new Case("delete, persist, reopen", Tests::deletePersistReopen),
-                new Case("exactness", Tests::exactness), new Case("verify and salvage", Tests::verifyAndSalvage),
+                new Case("exactness", Tests::exactness), new Case("codes beside a file", Tests::codesBeside),
+                new Case("verify and salvage", Tests::verifyAndSalvage),
                 new Case("files of others", EXCHANGE == null ? null : Tests::filesOfOthers), new Case("failures", Tests::failures),
                 new Case("use after close", Tests::useAfterClose), new Case("close during use", Tests::closeDuringUse),
                 new Case("close inside a filter", Tests::closeInsideFilter), new Case("garbage is freed", Tests::garbageIsFreed))) {

@@ -144,6 +144,7 @@ FUNCTIONS = {
     'hnx_labels': (c_int32, [c_void_p, c_uint32, c_void_p, c_size_t, POINTER(c_size_t)]),
     'hnx_persist_dirty': (c_int32, [c_void_p, POINTER(hnx_persist_options), POINTER(hnx_persist_info)]),
     'hnx_save': (c_int32, [c_void_p, c_char_p, c_uint32]),
+    'hnx_save_codes': (c_int32, [c_void_p, c_char_p]),
     'hnx_verify': (c_int32, [c_char_p, POINTER(hnx_verify_info)]),
     'hnx_salvage': (c_int32, [c_char_p, POINTER(hnx_salvage_options), POINTER(c_void_p), POINTER(hnx_salvage_info)]),
     'hnx_count': (c_size_t, [c_void_p]),

@@ -75,8 +75,8 @@ class Index:
     """An HNSW index over vectors of `dim` floats. space: 'l2', 'ip' or 'cosine'.
 
     Methods, arguments, defaults and exceptions are those of hnswlib 0.8.0; all of them may be called from any thread at
-    any time. What is new: query(), close() and `with`, persist_dirty(), filters by a list of labels, files of Chroma,
-    max_elements=0 for an index that grows on demand. What differs: a label that is deleted and added again lives again,
+    any time. What is new: query(), close() and `with`, persist_dirty(), save_codes(), filters by a list of labels, files of
+    Chroma, max_elements=0 for an index that grows on demand. What differs: a label that is deleted and added again lives again,
     vectors that are not finite are refused, with 'cosine' get_items() gives back what was added.
     """
 
@@ -300,6 +300,11 @@ class Index:
         """Writes the whole index: a file that hnswlib opens; 'chroma' or 'directory': what Chroma opens."""
         with self._open() as pointer:
             check(lib.hnx_save(pointer, os.fsencode(path_to_index), FORMATS[format]))
+
+    def save_codes(self, path_to_index):
+        """Writes the codes beside the file or directory of this index, so that load_index(mmap=True) has them at once."""
+        with self._open() as pointer:
+            check(lib.hnx_save_codes(pointer, os.fsencode(path_to_index)))
 
     def persist_dirty(self):
         """Writes what changed since the last call to the index's directory. Generation, records and bytes written."""
