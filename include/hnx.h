@@ -59,8 +59,8 @@
  that another program truncates while it is mapped kills the process with SIGBUS: map only files that nobody shortens.
  A directory is mapped by its writer, or while there is none, which cannot persist meanwhile then; beside a writer it
  is copied. Codes that hnx_save_codes() has written beside are mapped, too, if the records' file has the size and the time
- that it had then (with HNX_CHECK_FAST the size is enough, HNX_CHECK_DEEP compares all bytes instead); else the index
- opens without, and hnx_stats_info.code_bytes is 0.
+ that it had then (with HNX_CHECK_FAST the size is enough, HNX_CHECK_DEEP compares all bytes instead, and returns
+ HNX_ERR_CORRUPT where codes are damaged); else the index opens without, and hnx_stats_info.code_bytes is 0.
  */
 #define HNX_LOAD_MMAP 2
 
@@ -731,7 +731,8 @@ typedef struct hnx_stats_info {
      */
     uint64_t dirty_records;
     /*
-     Memory of the codes in bytes: derived from the records, in no file; 0 while an index has none.
+     Bytes of the codes: derived from the records; 0 while an index has none. Those of hnx_save_codes() are the file's, and
+     take no memory of the process' own until they are changed.
      */
     uint64_t code_bytes;
 } hnx_stats_info;

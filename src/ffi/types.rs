@@ -16,8 +16,8 @@ pub const HNX_ALLOW_REPLACE_DELETED: u32 = 1;
 /// that another program truncates while it is mapped kills the process with SIGBUS: map only files that nobody shortens.
 /// A directory is mapped by its writer, or while there is none, which cannot persist meanwhile then; beside a writer it
 /// is copied. Codes that hnx_save_codes() has written beside are mapped, too, if the records' file has the size and the time
-/// that it had then (with HNX_CHECK_FAST the size is enough, HNX_CHECK_DEEP compares all bytes instead); else the index
-/// opens without, and hnx_stats_info.code_bytes is 0.
+/// that it had then (with HNX_CHECK_FAST the size is enough, HNX_CHECK_DEEP compares all bytes instead, and returns
+/// HNX_ERR_CORRUPT where codes are damaged); else the index opens without, and hnx_stats_info.code_bytes is 0.
 pub const HNX_LOAD_MMAP: u32 = 2;
 /// hnx_load_options.flags: every call that would change the index returns HNX_ERR_READ_ONLY.
 pub const HNX_LOAD_READ_ONLY: u32 = 4;
@@ -315,6 +315,7 @@ pub struct hnx_stats_info {
     pub other_bytes: u64,
     /// Records that the next hnx_persist_dirty() writes.
     pub dirty_records: u64,
-    /// Memory of the codes in bytes: derived from the records, in no file; 0 while an index has none.
+    /// Bytes of the codes: derived from the records; 0 while an index has none. Those of hnx_save_codes() are the file's, and
+    /// take no memory of the process' own until they are changed.
     pub code_bytes: u64,
 }

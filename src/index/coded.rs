@@ -45,11 +45,10 @@ impl Index {
             Exactness::F32 => false,
             Exactness::Certified => true,
             Exactness::Default if self.mapped => self.store().codes().is_some_and(Codes::are_of_file),
-            // What stands beside sketches is for certified queries, unless codes are the vectors.
-            _ => self
-                .store()
-                .codes()
-                .is_none_or(|c| c.sketches().is_none() || c.rows().is_none() || c.quantiser().is_lossless()),
+            // What stands beside sketches is for certified queries, unless codes are the vectors, or take no memory.
+            _ => self.store().codes().is_none_or(|c| {
+                c.are_of_file() || c.sketches().is_none() || c.rows().is_none() || c.quantiser().is_lossless()
+            }),
         };
         if !codes_are_for_it {
             self.store().drop_codes();

@@ -110,6 +110,8 @@ fn come_back_as_they_were() {
                         assert_eq!(answers(&other, exactness), answers(&original, exactness), "{kind:?} {exactness:?}");
                     }
                     assert!(parts(&other) == parts(&original), "{kind:?} {format:?}");
+                    other.set_exactness(Exactness::Guided, 1);
+                    assert!(are_of_file(&other), "what takes no memory is not made anew");
                     assert_eq!(other.deleted_count(), if deleted { 3 } else { 0 });
                     assert_eq!(
                         other.core().store().codes().unwrap().exceptional(),
