@@ -59,7 +59,7 @@
  that another program truncates while it is mapped kills the process with SIGBUS: map only files that nobody shortens.
  A directory is mapped by its writer, or while there is none, which cannot persist meanwhile then; beside a writer it
  is copied. Codes that hnx_save_codes() has written beside are mapped, too, if the records' file has the size and the time
- that it had then (with HNX_CHECK_FAST the size is enough, HNX_CHECK_DEEP compares all bytes instead, and returns
+ that it had then (with HNX_CHECK_FAST, for a file that nobody has changed since, the size is enough; HNX_CHECK_DEEP compares all bytes instead, and returns
  HNX_ERR_CORRUPT where codes are damaged); else the index opens without, and hnx_stats_info.code_bytes is 0.
  */
 #define HNX_LOAD_MMAP 2
@@ -1416,15 +1416,17 @@ hnx_status hnx_save(const struct hnx_index *index,
                     uint32_t format);
 
 /*
- Writes the codes that the index keeps, and its links, beside the file or directory at path, which must hold what the index
- holds: all records are compared. hnx_load() with HNX_LOAD_MMAP finds them there: the index is guided or certified at once,
- memory is the codes' pages, and with HNX_LOAD_READ_ONLY queries touch nothing of the other file but the vectors that they
- measure and the labels that they return. The file is PATH.hnx.codes, in a directory hnx.codes; no other program reads it.
- It is larger than the codes by the links, and is written beside its place, synced and renamed. It stays right as long as the
- records' file keeps its time of last change: whoever changes or copies that without it has to call again, and removing it
- costs nothing but speed.
- Errors: HNX_ERR_INVALID_ARGUMENT when the index keeps no codes (hnx_set_exactness() makes those of a mapped one);
- HNX_ERR_CONFLICT when path holds something else: the text says what; HNX_ERR_NOT_FOUND; HNX_ERR_CORRUPT; HNX_ERR_VERSION;
+ Writes the codes that the index keeps, and its ground-level links, beside the file or directory at path, which must hold
+ what the index holds: vectors, labels, ground-level links and deletions of all records are compared. hnx_load() with
+ HNX_LOAD_MMAP finds them there: the index is guided or certified at once, memory is the codes' pages, and with
+ HNX_LOAD_READ_ONLY queries touch nothing of the other file but the vectors that they measure and the labels that they
+ return. Without HNX_LOAD_MMAP an index makes codes of its own. The file is PATH.hnx.codes, in a directory hnx.codes; no
+ other program reads it. Its size is that of codes and links; it is written beside its place, synced and renamed, and takes
+ the place of an earlier one. It stays right as long as the records' file keeps its time of last change: whoever saves or
+ persists there, or copies that file without its time, has to call again. Removing it costs nothing but speed.
+ Errors: HNX_ERR_INVALID_ARGUMENT when the index keeps no codes: it has fewer than 1,000 records, or is mapped
+ (hnx_set_exactness() makes some then), or codes do not fit its vectors; HNX_ERR_CONFLICT when path holds something else,
+ such as the index before its last changes: the text says what; HNX_ERR_NOT_FOUND; HNX_ERR_CORRUPT; HNX_ERR_VERSION;
  HNX_ERR_IO. Threads: any thread, any time; adds wait while it writes.
 
  # Safety

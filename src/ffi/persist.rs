@@ -74,15 +74,17 @@ pub unsafe extern "C" fn hnx_save(index: *const hnx_index, path: *const c_char, 
     })
 }
 
-/// Writes the codes that the index keeps, and its links, beside the file or directory at path, which must hold what the index
-/// holds: all records are compared. hnx_load() with HNX_LOAD_MMAP finds them there: the index is guided or certified at once,
-/// memory is the codes' pages, and with HNX_LOAD_READ_ONLY queries touch nothing of the other file but the vectors that they
-/// measure and the labels that they return. The file is PATH.hnx.codes, in a directory hnx.codes; no other program reads it.
-/// It is larger than the codes by the links, and is written beside its place, synced and renamed. It stays right as long as the
-/// records' file keeps its time of last change: whoever changes or copies that without it has to call again, and removing it
-/// costs nothing but speed.
-/// Errors: HNX_ERR_INVALID_ARGUMENT when the index keeps no codes (hnx_set_exactness() makes those of a mapped one);
-/// HNX_ERR_CONFLICT when path holds something else: the text says what; HNX_ERR_NOT_FOUND; HNX_ERR_CORRUPT; HNX_ERR_VERSION;
+/// Writes the codes that the index keeps, and its ground-level links, beside the file or directory at path, which must hold
+/// what the index holds: vectors, labels, ground-level links and deletions of all records are compared. hnx_load() with
+/// HNX_LOAD_MMAP finds them there: the index is guided or certified at once, memory is the codes' pages, and with
+/// HNX_LOAD_READ_ONLY queries touch nothing of the other file but the vectors that they measure and the labels that they
+/// return. Without HNX_LOAD_MMAP an index makes codes of its own. The file is PATH.hnx.codes, in a directory hnx.codes; no
+/// other program reads it. Its size is that of codes and links; it is written beside its place, synced and renamed, and takes
+/// the place of an earlier one. It stays right as long as the records' file keeps its time of last change: whoever saves or
+/// persists there, or copies that file without its time, has to call again. Removing it costs nothing but speed.
+/// Errors: HNX_ERR_INVALID_ARGUMENT when the index keeps no codes: it has fewer than 1,000 records, or is mapped
+/// (hnx_set_exactness() makes some then), or codes do not fit its vectors; HNX_ERR_CONFLICT when path holds something else,
+/// such as the index before its last changes: the text says what; HNX_ERR_NOT_FOUND; HNX_ERR_CORRUPT; HNX_ERR_VERSION;
 /// HNX_ERR_IO. Threads: any thread, any time; adds wait while it writes.
 ///
 /// # Safety
@@ -92,7 +94,7 @@ pub unsafe extern "C" fn hnx_save_codes(index: *const hnx_index, path: *const c_
     guard(index, || {
         // SAFETY: the caller's promise about handle and path.
         let (core, path) = unsafe { (handle::get(index)?, args::path(path)?) };
-        persist::save_codes(core, path)
+        persist::save_codes(core, path).map_err(|error| error.of_file(path))
     })
 }
 

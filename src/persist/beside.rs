@@ -29,7 +29,7 @@ use super::open::{Check, Input};
 use super::storage::{Moment, OsStorage, Stamp};
 use super::write::{save_file, Appender};
 use crate::codes::stored::{Maker, Taken};
-use crate::codes::Codes;
+use crate::codes::{Codes, FIRST};
 use crate::error::{corrupt, invalid, Error, Result};
 use crate::index::core::Core;
 use crate::platform::{self, FileExt};
@@ -120,7 +120,10 @@ pub(crate) fn save_codes(core: &Core, path: &Path) -> Result<()> {
     let _still = core.stand_still();
     let store = core.store();
     let Some(codes) = store.codes() else {
-        let why = "hnx_set_exactness makes some where there are 1,000 records or more, and codes fit the vectors";
+        let why = match store.count() {
+            few @ 0..FIRST => format!("{few} records need none"),
+            _ => "hnx_set_exactness makes some, if codes fit the vectors".to_owned(),
+        };
         return Err(invalid(format!("the index keeps no codes: {why}")));
     };
     let records = Records::open(path, store)?;
