@@ -1,6 +1,6 @@
 /*
- * The three file formats: save an index in each, open each again (by memory map where that is possible), and get the
- * same answers. hnswlib and chroma-hnswlib open these files too.
+ * The three file formats: save an index in each, open each again (by memory map where that is possible, with codes beside
+ * the file, too), and get the same answers. hnswlib and chroma-hnswlib open these files too.
  *
  *     cc -std=c99 save_load.c -lhnx -o save_load && ./save_load [FOLDER]
  *
@@ -93,12 +93,14 @@ int main(int argc, char **argv) {
     check(hnx_save(index, path[0], HNX_FORMAT_HNSWLIB), path[0]);
     check(hnx_save(index, path[1], HNX_FORMAT_CHROMA), path[1]);
     check(hnx_save(index, path[2], HNX_FORMAT_CHROMA_DIRECTORY), path[2]);
+    check(hnx_save_codes(index, path[1]), path[1]);
     hnx_free(index);
 
     /* hnswlib's file has no place for the lengths of vectors: hnx_get() gives unit vectors back. */
     int same = reopen(path[0], 0, &expected, "hnswlib file, read");
     same &= reopen(path[0], HNX_LOAD_MMAP | HNX_LOAD_READ_ONLY, &expected, "hnswlib file, mapped");
     same &= reopen(path[1], 0, &expected, "chroma file, read");
+    same &= reopen(path[1], HNX_LOAD_MMAP | HNX_LOAD_READ_ONLY, &expected, "chroma file, mapped, codes beside");
     same &= reopen(path[2], 0, &expected, "chroma directory, read");
     same &= reopen(path[2], HNX_LOAD_MMAP | HNX_LOAD_READ_ONLY, &expected, "chroma directory, mapped");
 
@@ -109,7 +111,8 @@ int main(int argc, char **argv) {
             snprintf(file, sizeof file, "%s/%s", path[2], files[i]);
             unlink(file);
         }
-        unlink(path[0]), unlink(path[1]), rmdir(path[2]), rmdir(folder);
+        snprintf(file, sizeof file, "%s.hnx.codes", path[1]);
+        unlink(file), unlink(path[0]), unlink(path[1]), rmdir(path[2]), rmdir(folder);
     }
     return same ? 0 : 1;
 }
