@@ -105,9 +105,9 @@ int main(int argc, char **argv) {
     same &= reopen(path[2], HNX_LOAD_MMAP | HNX_LOAD_READ_ONLY, &expected, "chroma directory, mapped");
 
     if (argc <= 1) {
-        static const char *const files[] = {"header.bin", "data_level0.bin", "length.bin", "link_lists.bin"};
+        static const char *const files[] = {"header.bin", "data_level0.bin", "length.bin", "link_lists.bin", "hnx.sums"};
         char file[8192];
-        for (size_t i = 0; i < 4; i++) {
+        for (size_t i = 0; i < 5; i++) {
             snprintf(file, sizeof file, "%s/%s", path[2], files[i]);
             unlink(file);
         }
