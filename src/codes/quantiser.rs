@@ -229,10 +229,21 @@ impl Quantiser {
         {
             return None;
         }
-        let mut this = Self::new(low, scale, inner_product, lossless);
-        this.limit = Blur { error: from.f32()?, reach: from.f32()? };
-        this.spread = from.f32()?;
-        Some(this)
+        let uneven = !inner_product && scale.iter().any(|x| x != &scale[0]);
+        let limit = Blur { error: from.f32()?, reach: from.f32()? };
+        let spread = from.f32()?;
+        if uneven
+            || scale.iter().chain(&[limit.error, limit.reach, spread]).any(|x| *x < 0.0)
+            || lossless && limit.error > 0.0
+        {
+            return None;
+        }
+        Some(Self { limit, spread, ..Self::new(low, scale, inner_product, lossless) })
+    }
+
+    /// Whether codes are for inner products.
+    pub(crate) fn is_of_products(&self) -> bool {
+        self.inner_product
     }
 
     /// Values of a vector.

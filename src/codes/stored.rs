@@ -50,8 +50,8 @@ pub(crate) struct Maker {
     trained: usize,
 }
 
-/// Bytes of each part of the codes of a number of records: rows, sketches, exceptions; 0: there are none.
-pub(crate) type Parts<T> = [T; 3];
+/// Something for each block that codes have: rows, sketches, exceptions.
+pub(crate) type Blocks<T> = [T; 3];
 
 impl Maker {
     /// From what [`Codes::put`] has put, for vectors of `dim` values. None: those are not the bytes of such codes.
@@ -63,19 +63,27 @@ impl Maker {
         (has_rows || has_sketches).then_some(Self { quantiser, sketch, has_rows, expected, trained })
     }
 
-    /// Bytes of the parts for so many records.
-    pub(crate) fn sizes(&self, records: usize) -> Parts<usize> {
+    /// Bytes of the blocks for so many records; 0: there is none.
+    pub(crate) fn sizes(&self, records: usize) -> Blocks<usize> {
         let rows = if self.has_rows { self.quantiser.stride() } else { 0 };
         let sketches = self.sketch.as_ref().map_or(0, Sketch::stride);
         [rows * records, sketches * records, bits(records)]
     }
 
-    /// The codes, with `blocks` as large as [`Maker::sizes`] says for `records`.
-    pub(crate) fn codes(self, blocks: Parts<Arena>, records: usize) -> Codes {
+    /// The codes, with `blocks` as large as [`Maker::sizes`] says for `records`. None where records to come are marked.
+    pub(crate) fn codes(self, blocks: Blocks<Arena>, records: usize) -> Option<Codes> {
         for (block, size) in blocks.iter().zip(self.sizes(records)) {
             assert!(block.committed() >= size, "a block for all records");
         }
         let [row_block, sketch_block, exceptions] = blocks;
+        let (mut marked, mut to_come) = (0, 0);
+        for (at, word) in exceptions.bytes(0, exceptions.committed()).as_chunks().0.iter().enumerate() {
+            let own = records.saturating_sub(64 * at).min(64);
+            let beyond = u64::MAX.checked_shl(own as u32).unwrap_or(0);
+            let word = u64::from_le_bytes(*word);
+            marked += (word & !beyond).count_ones() as usize;
+            to_come |= word & beyond;
+        }
         let rows = OnceLock::new();
         if self.has_rows {
             let _ = rows.set(row_block);
@@ -85,14 +93,12 @@ impl Maker {
             rows,
             sketch: self.sketch.map(|sketch| (sketch, sketch_block)),
             exceptions,
-            exceptional: AtomicUsize::new(0),
+            exceptional: AtomicUsize::new(marked),
             expected: AtomicUsize::new(self.expected.min(records)),
             trained: self.trained.min(records),
             of_file: true,
         };
-        let marked = (0..records.div_ceil(64)).map(|word| codes.word(64 * word).load(Ordering::Relaxed).count_ones());
-        codes.exceptional.store(marked.sum::<u32>() as usize, Ordering::Relaxed);
-        codes
+        (to_come == 0).then_some(codes)
     }
 }
 
@@ -109,22 +115,37 @@ impl Codes {
         }
     }
 
-    /// The parts of the first `records`, which all have codes. The caller excludes writers.
-    pub(crate) fn parts(&self, records: usize) -> Parts<&[u8]> {
-        let part = |block: Option<&Arena>, bytes: usize| match block {
-            None => &[][..],
-            Some(block) => {
-                assert!(bytes <= block.committed(), "codes of all records");
-                // SAFETY: committed, and nobody writes it: neither codes nor marks, which are atomics elsewhere.
-                unsafe { std::slice::from_raw_parts(block.base().cast_const(), bytes) }
-            }
-        };
+    /// The blocks of the first `records`, which all have codes; empty: there is none. The caller excludes writers.
+    pub(crate) fn blocks(&self, records: usize) -> Blocks<&[u8]> {
         let sketches = self.sketch.as_ref();
         [
-            part(self.rows.get(), records * self.stride()),
-            part(sketches.map(|(_, block)| block), records * sketches.map_or(0, |(sketch, _)| sketch.stride())),
-            part(Some(&self.exceptions), bits(records)),
+            self.rows.get().map_or(&[], |rows| rows.bytes(0, records * self.stride())),
+            sketches.map_or(&[], |(sketch, rows)| rows.bytes(0, records * sketch.stride())),
+            self.exceptions.bytes(0, bits(records)),
         ]
+    }
+
+    /// Whether the code of record `id` is that of a vector of this dim. The caller excludes writers; `buffer` is scratch.
+    pub(crate) fn are_of(&self, id: usize, vector: *const u8, buffer: &mut Vec<u8>) -> bool {
+        let (stride, sketch) = (self.stride(), self.sketch.as_ref());
+        buffer.resize(stride + sketch.map_or(0, |(sketch, _)| sketch.stride()), 0);
+        let (row, sketch_row) = buffer.split_at_mut(stride);
+        // SAFETY: the vector is one of this dim.
+        let error = unsafe { self.quantiser.encode(vector, row) };
+        let is_stored = |rows: &Arena, row: &[u8]| rows.bytes(id * row.len(), row.len()) == row;
+        if let Some((sketch, rows)) = sketch {
+            sketch.write(&row[..self.quantiser.dim()], sketch_row);
+            if !is_stored(rows, sketch_row) {
+                return false;
+            }
+        }
+        self.rows.get().is_none_or(|rows| is_stored(rows, row))
+            && self.is_exceptional(id) == self.quantiser.is_exceptional(error, row)
+    }
+
+    /// Whether they are for inner products.
+    pub(crate) fn are_of_products(&self) -> bool {
+        self.quantiser.is_of_products()
     }
 
     /// Whether they come from a file.

@@ -15,9 +15,9 @@ pub const HNX_ALLOW_REPLACE_DELETED: u32 = 1;
 /// the checksums of a directory that is opened to be written; what is written goes to private copies of pages. A file
 /// that another program truncates while it is mapped kills the process with SIGBUS: map only files that nobody shortens.
 /// A directory is mapped by its writer, or while there is none, which cannot persist meanwhile then; beside a writer it
-/// is copied. Codes that hnx_save_codes() has written beside are mapped, too, if the records' file has the size and the time
-/// that it had then (with HNX_CHECK_FAST, for a file that nobody has changed since, the size is enough; HNX_CHECK_DEEP compares all bytes instead, and returns
-/// HNX_ERR_CORRUPT where codes are damaged); else the index opens without, and hnx_stats_info.code_bytes is 0.
+/// is copied. Codes that hnx_save_codes() has written beside are mapped, too, if the records' file has the size and the
+/// time of last change that it had then; else the index opens without, and hnx_stats_info.code_bytes is 0. HNX_CHECK_DEEP
+/// compares all codes with their vectors instead of times, and returns HNX_ERR_CORRUPT where codes are damaged.
 pub const HNX_LOAD_MMAP: u32 = 2;
 /// hnx_load_options.flags: every call that would change the index returns HNX_ERR_READ_ONLY.
 pub const HNX_LOAD_READ_ONLY: u32 = 4;

@@ -45,7 +45,8 @@ impl Index {
             Exactness::F32 => false,
             Exactness::Certified => true,
             Exactness::Default if self.mapped => self.store().codes().is_some_and(Codes::are_of_file),
-            // What stands beside sketches is for certified queries, unless codes are the vectors, or take no memory.
+            // What stands beside sketches is for certified queries, unless codes are the vectors. Sketches of a file, which
+            // take no memory, are not made anew for its sake.
             _ => self.store().codes().is_none_or(|c| {
                 c.are_of_file() || c.sketches().is_none() || c.rows().is_none() || c.quantiser().is_lossless()
             }),
@@ -121,14 +122,16 @@ impl Index {
     fn encode_all(&self, count: usize, threads: usize, one: &(dyn Fn(Slot) + Sync)) {
         const PIECE: usize = 1024;
         let next = AtomicUsize::new(0);
-        super::query::on_threads(super::query::threads_for(threads, count, RECORDS_PER_THREAD), &|| loop {
+        let encode = || loop {
             let start = next.fetch_add(PIECE, Ordering::Relaxed);
             if start >= count {
                 break;
             }
             let slots = start..(start + PIECE).min(count);
             slots.filter_map(|id| self.store().slot(id as u32)).for_each(one);
-        });
+        };
+        let threads = super::query::threads_for(threads, count, RECORDS_PER_THREAD);
+        self.store().read_all(|| super::query::on_threads(threads, &encode));
     }
 
     /// One query by codes or sketches.

@@ -31,15 +31,17 @@ impl Index {
         let store = self.store();
         self.labels.reserve(store.count())?;
         let mut deleted = 0;
-        for slot in store.slots() {
-            self.labels.insert(store.label(slot), slot);
-            if store.is_deleted(slot) {
-                deleted += 1;
-                if self.allow_replace_deleted {
-                    self.labels.offer_vacant(slot);
+        store.read_all(|| {
+            for slot in store.slots() {
+                self.labels.insert(store.label(slot), slot);
+                if store.is_deleted(slot) {
+                    deleted += 1;
+                    if self.allow_replace_deleted {
+                        self.labels.offer_vacant(slot);
+                    }
                 }
             }
-        }
+        });
         self.deleted.store(deleted, Ordering::Release);
         self.ready.store(true, Ordering::Release);
         Ok(())

@@ -6,47 +6,52 @@
 //! |---|---|
 //! | 0 | magic; u64 hash of the head, from 16 on; u64 bytes of the head; u64 bytes of the file |
 //! | 32 | the index's header, 96 bytes |
-//! | 128 | of the file of records: u64 bytes; i64 seconds, i64 nanoseconds of its last change; u64 hash of the records |
-//! | 160 | u64 deleted records |
-//! | 168 | u64 offset, u64 bytes, u64 hash each: codes, sketches, exceptions, ground-level lists |
-//! | 264 | what codes were made by ([`Codes::put`]), to the end of the head |
+//! | 128 | of the file of records: u64 bytes; i64 seconds, i64 nanoseconds of its last change |
+//! | 152 | u64 deleted records |
+//! | 160 | u64 offset, u64 bytes each: codes, sketches, exceptions, ground-level lists |
+//! | 224 | what codes were made by ([`Codes::put`]), to the end of the head |
 //!
-//! Parts begin at multiples of [`PAGE`], between them are zeros. The lists are those of the records, without vectors in
+//! Sections begin at multiples of [`PAGE`], between them are zeros. The lists are those of the records, without vectors in
 //! between.
 //!
-//! Codes of other vectors would have queries miss what they should find. So they are used if the file of records is of the
-//! size and the time that are noted here: a changed file has another time, a copy may have. A fast check does not ask for
-//! the time; a deep one compares records and parts with their hashes instead.
+//! Codes of other vectors would have queries miss what they should find, or worse. So they are used only while the file of
+//! records has the size and the time that are noted here: a changed file has another time, a copy may have. A deep check
+//! compares all codes with their vectors instead.
 
 use std::ffi::OsString;
 use std::fs::File;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::enter::{enter, Entered, Intent};
 use super::format::{Header, DIRECTORY_HEADER, HEADER, HEADER_FILE, RECORDS_FILE};
 use super::hash::xxh64;
 use super::open::{Check, Input};
-use super::storage::{Moment, OsStorage, Stamp};
+use super::storage::{Moment, OsStorage, Stamp, Storage, StorageFile};
 use super::write::{save_file, Appender};
 use crate::codes::stored::{Maker, Taken};
 use crate::codes::{Codes, FIRST};
 use crate::error::{corrupt, invalid, Error, Result};
 use crate::index::core::Core;
-use crate::platform::{self, FileExt};
+use crate::platform::{self, FileExt, CAN_MAP_FILES};
 use crate::store::arena::Arena;
 use crate::store::{Slot, Store};
+use crate::sync::lock;
 
 const MAGIC: &[u8; 8] = b"HNXCODE1";
 /// Where the head states what it is of, and where what codes were made by begins.
 const HEAD: usize = 32;
-const MADE_BY: usize = 264;
+const MADE_BY: usize = 224;
 /// Longest head: two floats a dimension, and some.
 const MOST: u64 = 1 << 20;
-/// Parts can be mapped wherever pages are of this size or less.
+/// Sections can be mapped wherever pages are of this size or less.
 const PAGE: u64 = 64 << 10;
-const PARTS: usize = 4;
-/// Bytes written, read and hashed at a time.
+const SECTIONS: usize = 4;
+/// Bytes written and read at a time.
 const CHUNK: usize = 1 << 20;
+/// Records that are looked at where a file has the right time.
+const SOME: usize = 16;
 /// How long a clock of files stands still at most.
 const TICK: Duration = Duration::from_secs(3);
 
@@ -62,193 +67,196 @@ fn name(path: &Path) -> PathBuf {
     name.into()
 }
 
-/// The hash of bytes, however they are cut.
-#[derive(Default)]
-struct Hash {
-    hash: u64,
-    held: Vec<u8>,
-}
-
-impl Hash {
-    fn add(&mut self, mut bytes: &[u8]) {
-        while !bytes.is_empty() {
-            let (now, rest) = bytes.split_at(bytes.len().min(CHUNK - self.held.len()));
-            self.held.extend_from_slice(now);
-            if self.held.len() == CHUNK {
-                self.end();
-            }
-            bytes = rest;
-        }
-    }
-
-    /// That of all bytes so far, where there are no more.
-    fn end(&mut self) -> u64 {
-        self.hash = xxh64(&self.held, self.hash);
-        self.held.clear();
-        self.hash
-    }
-}
-
-/// What is hashed of a record: all but the bytes between its parts.
-fn hash_record(hash: &mut Hash, store: &Store, slot: Slot) {
-    let (layout, record) = (store.layout(), store.record_bytes(slot));
-    hash.add(&record[..layout.ground_list()]);
-    hash.add(&record[layout.vector..layout.label + 8]);
-}
-
-/// Which records the codes are of.
-#[derive(Clone, Copy, PartialEq)]
-struct Of {
-    header: [u8; HEADER],
-    len: u64,
-    modified: Moment,
-    hash: u64,
-}
-
-/// Where a part is.
+/// Where a section is.
 #[derive(Clone, Copy, Default)]
-struct Part {
+struct Section {
     offset: u64,
     bytes: u64,
-    hash: u64,
 }
 
 // ---- writing -----------------------------------------------------------------------------------------------------
 
 /// Writes the codes of an index beside the file or directory at `path`, which must hold the records of the index.
 pub(crate) fn save_codes(core: &Core, path: &Path) -> Result<()> {
-    let _still = core.stand_still();
-    let store = core.store();
-    let Some(codes) = store.codes() else {
+    if !CAN_MAP_FILES {
+        return Err(Error::Unsupported(
+            "files are not mapped on this system: it has no use for codes beside one".into(),
+        ));
+    }
+    // While the index itself persists its directory is not what it was, nor what it will be.
+    let _directory = lock(core.directory());
+    let records = Records::open(path, core.store())?;
+    let name = name(path);
+    if name.symlink_metadata().is_ok_and(|meta| !meta.is_file()) {
+        return Err(invalid(format!("{} is not a regular file", name.display())));
+    }
+    let write = |mut file: Box<dyn StorageFile>| {
+        file.permit_as(&records.input.file)?;
+        // A change of the records in the moment of their last one would not show in their time.
+        let stamp = records.input.stamp()?;
+        wait_beyond(file.as_mut(), stamp.modified)?;
+        let mut out = Appender::new(file);
+        {
+            let _still = core.stand_still();
+            let codes = kept(core.store())?;
+            core.store().read_all(|| {
+                let deleted = records.compare(core.store(), codes)?;
+                write(&mut out, core.store(), codes, (&records.header, &stamp), deleted)
+            })?;
+        }
+        out.file.sync()?;
+        let now = platform::stamp_at(&records.path).ok();
+        if now != Some(stamp) || records.input.stamp()? != stamp {
+            return Err(records.other("it was changed meanwhile"));
+        }
+        Ok(())
+    };
+    save_file(&OsStorage, &name, write)
+}
+
+/// The codes that are to be written.
+fn kept(store: &Store) -> Result<&Codes> {
+    store.codes().ok_or_else(|| {
         let why = match store.count() {
             few @ 0..FIRST => format!("{few} records need none"),
             _ => "hnx_set_exactness makes some, if codes fit the vectors".to_owned(),
         };
-        return Err(invalid(format!("the index keeps no codes: {why}")));
-    };
-    let records = Records::open(path, store)?;
-    let (of, deleted) = records.compare(store, path)?;
-    let write = |file| {
-        let mut out = Appender::new(file);
-        write(&mut out, store, codes, &of, deleted)?;
-        // A change of the records in the same moment would have the same time.
-        let started = Instant::now();
-        while out.file.stamp()?.modified == of.modified && started.elapsed() < TICK {
-            std::thread::sleep(Duration::from_millis(1));
-            out.file.write_at(MAGIC, 0)?;
-        }
-        out.file.sync()?;
-        if records.stamp()? != (of.len, of.modified) {
-            return Err(other(path, "it was changed meanwhile"));
-        }
-        Ok(())
-    };
-    save_file(&OsStorage, &name(path), write)
+        invalid(format!("the index keeps no codes: {why}"))
+    })
 }
 
-fn other(path: &Path, what: &str) -> Error {
-    let help = "save or persist the index there first";
-    Error::Conflict(format!("{} does not hold the records of the index, {what}: {help}", path.display()).into())
+/// Waits until what is changed now has another time.
+fn wait_beyond(file: &mut dyn StorageFile, moment: Moment) -> Result<()> {
+    let started = Instant::now();
+    loop {
+        file.write_at(MAGIC, 0)?;
+        if file.stamp()?.modified != moment {
+            return Ok(());
+        }
+        if started.elapsed() > TICK {
+            return Err(Error::Io("the clock of the file system stands still".into()));
+        }
+        std::thread::sleep(Duration::from_millis(1));
+    }
 }
 
 /// The file of an index's records.
 struct Records {
+    path: PathBuf,
     input: Input,
     offset: usize,
     header: Header,
+    /// Keeps those out who would write a directory.
+    _entered: Option<Entered>,
 }
 
 impl Records {
     fn open(path: &Path, store: &Store) -> Result<Self> {
         let bytes = store.layout().vector_bytes;
-        if path.is_dir() {
+        let this = if path.is_dir() {
+            let storage: Arc<dyn Storage> = Arc::new(OsStorage);
+            let entered = enter(&storage, path, Intent::Read, Check::Fast, true)?;
+            if entered.overlay.is_some() {
+                let text = format!("{}: a persist was not finished: hnx_load() finishes it", path.display());
+                return Err(Error::Conflict(text.into()));
+            }
             let header = Input::open(&path.join(HEADER_FILE))?;
             let header = Header::from_directory_bytes(&header.read(0, DIRECTORY_HEADER.min(header.len))?, bytes)?;
-            return Ok(Self { input: Input::open(&path.join(RECORDS_FILE))?, offset: 0, header });
+            let path = path.join(RECORDS_FILE);
+            Self { input: Input::open(&path)?, path, offset: 0, header, _entered: Some(entered) }
+        } else {
+            let input = Input::open(path)?;
+            let header = Header::from_bytes(&input.read(0, HEADER.min(input.len))?, bytes)?;
+            Self { input, path: path.into(), offset: HEADER, header, _entered: None }
+        };
+        if !this.header.layout.usable_in_place() {
+            return Err(Error::Unsupported("records of this layout are not mapped, but read".into()));
         }
-        let input = Input::open(path)?;
-        let header = Header::from_bytes(&input.read(0, HEADER.min(input.len))?, bytes)?;
-        Ok(Self { input, offset: HEADER, header })
+        Ok(this)
     }
 
-    fn stamp(&self) -> Result<(u64, Moment)> {
-        self.input.stamp().map(|stamp| (stamp.len, stamp.modified))
+    fn other(&self, what: &str) -> Error {
+        let help = "save or persist the index there first";
+        let path = self.path.display();
+        Error::Conflict(format!("{path} does not hold the records of the index, {what}: {help}").into())
     }
 
-    /// What the file is, and how many records are deleted; an error where a record is not that of the store.
-    fn compare(&self, store: &Store, path: &Path) -> Result<(Of, u64)> {
-        let (len, modified) = self.stamp()?;
+    /// How many records are deleted; an error where one is not that of the store, or a code not that of its vector.
+    fn compare(&self, store: &Store, codes: &Codes) -> Result<u64> {
         let (from, to) = (&self.header.layout, store.layout());
         if self.header.count != store.count() || from.max_m0 != to.max_m0 {
             let (there, here) = (self.header.count, store.count());
-            return Err(other(path, &format!("but {there} with {} links, not {here} with {}", from.max_m0, to.max_m0)));
+            return Err(self.other(&format!("but {there} with {} links, not {here} with {}", from.max_m0, to.max_m0)));
         }
-        let (mut hash, mut deleted) = (Hash::default(), 0);
+        let (mut deleted, mut bytes, mut buffer) = (0, Vec::new(), Vec::new());
         let at_once = (CHUNK / from.stride).max(1);
-        let mut bytes = Vec::new();
         let mut slots = store.slots();
         for first in (0..self.header.count).step_by(at_once) {
             bytes.resize(at_once.min(self.header.count - first) * from.stride, 0);
             self.input.read_into(self.offset + first * from.stride, &mut bytes)?;
             for (record, slot) in bytes.chunks_exact(from.stride).zip(slots.by_ref()) {
-                let own = store.record_bytes(slot);
-                let links = from.ground_list();
+                let (own, list) = (store.record_bytes(slot), from.ground_list());
                 let (vector, own_vector) = (&record[from.vector..from.label + 8], &own[to.vector..to.label + 8]);
-                if record[..links] != own[..links] || vector != own_vector {
-                    return Err(other(path, &format!("record {} is another", slot.id())));
+                if record[..list] != own[..list] || vector != own_vector {
+                    return Err(self.other(&format!("record {} is another", slot.id())));
                 }
-                hash_record(&mut hash, store, slot);
-                deleted += u64::from(store.is_deleted(slot));
+                if !codes.are_of(slot.id() as usize, store.vector_ptr(slot), &mut buffer) {
+                    let help = "hnx_set_exactness makes them anew, for HNX_EXACTNESS_F32 first";
+                    return Err(corrupt(format!("the code of record {} is of another vector: {help}", slot.id())));
+                }
+                deleted += u64::from(is_deleted(record));
             }
         }
-        Ok((Of { header: self.header.to_bytes(), len, modified, hash: hash.end() }, deleted))
+        Ok(deleted)
     }
 }
 
-fn write(out: &mut Appender, store: &Store, codes: &Codes, of: &Of, deleted: u64) -> Result<()> {
+/// Whether a record says that it is deleted.
+fn is_deleted(record: &[u8]) -> bool {
+    record[2] & 1 != 0
+}
+
+fn write(out: &mut Appender, store: &Store, codes: &Codes, of: (&Header, &Stamp), deleted: u64) -> Result<()> {
     let mut made_by = Vec::new();
     codes.put(&mut made_by);
     let head_bytes = MADE_BY + made_by.len();
-    let mut parts = [Part::default(); PARTS];
+    let mut sections = [Section::default(); SECTIONS];
     out.buffer.resize(head_bytes, 0);
-    for (part, bytes) in parts.iter_mut().zip(codes.parts(store.count())) {
-        *part = Part { offset: out.begin_page()?, bytes: bytes.len() as u64, hash: 0 };
-        let mut hash = Hash::default();
+    for (section, bytes) in sections.iter_mut().zip(codes.blocks(store.count())) {
+        *section = Section { offset: out.begin_page()?, bytes: bytes.len() as u64 };
         for piece in bytes.chunks(CHUNK) {
-            hash.add(piece);
             out.buffer.extend_from_slice(piece);
             out.flush_beyond(CHUNK)?;
         }
-        part.hash = hash.end();
     }
     let list = store.layout().ground_list();
-    let (mut hash, lists) = (Hash::default(), &mut parts[PARTS - 1]);
-    *lists = Part { offset: out.begin_page()?, bytes: (list * store.count()) as u64, hash: 0 };
+    sections[SECTIONS - 1] = Section { offset: out.begin_page()?, bytes: (list * store.count()) as u64 };
     for slot in store.slots() {
-        let bytes = &store.record_bytes(slot)[..list];
-        hash.add(bytes);
-        out.buffer.extend_from_slice(bytes);
+        out.buffer.extend_from_slice(&store.record_bytes(slot)[..list]);
         out.flush_beyond(CHUNK)?;
     }
-    lists.hash = hash.end();
     // Where a page is mapped, the file has it as a whole.
     let len = out.begin_page()?;
     out.flush_beyond(0)?;
 
+    let (header, stamp) = of;
     let mut head = vec![0; 16];
     for number in [head_bytes as u64, len] {
         head.extend(number.to_le_bytes());
     }
-    head.extend(of.header);
-    head.extend(of.len.to_le_bytes());
-    head.extend([of.modified.0, of.modified.1].iter().flat_map(|n| n.to_le_bytes()));
-    for number in [of.hash, deleted].into_iter().chain(parts.iter().flat_map(|p| [p.offset, p.bytes, p.hash])) {
+    head.extend(header.to_bytes());
+    head.extend(stamp.len.to_le_bytes());
+    head.extend([stamp.modified.0, stamp.modified.1].iter().flat_map(|n| n.to_le_bytes()));
+    for number in [deleted].into_iter().chain(sections.iter().flat_map(|section| [section.offset, section.bytes])) {
         head.extend(number.to_le_bytes());
     }
     head.extend(made_by);
     head[..8].copy_from_slice(MAGIC);
     let hash = xxh64(&head[16..], 0);
     head[8..16].copy_from_slice(&hash.to_le_bytes());
+    if Head::of(&head, header, codes.are_of_products()).is_none() {
+        return Err(Error::Unsupported("the codes of such large values cannot be written".into()));
+    }
     out.file.write_at(&head, 0)
 }
 
@@ -265,117 +273,142 @@ impl Appender {
 
 // ---- reading -----------------------------------------------------------------------------------------------------
 
-/// Codes that were found beside records.
-pub(super) struct Beside {
-    file: File,
+/// What a file of codes says first.
+struct Head {
     maker: Maker,
-    of: Of,
+    header: [u8; HEADER],
+    len: u64,
+    modified: Moment,
     deleted: u64,
-    parts: [Part; PARTS],
+    sections: [Section; SECTIONS],
 }
 
-impl Beside {
-    /// Those of the index at `path` with this header, whose records `store` has from a file with this stamp; None where there
-    /// are none, or others. An error where a deep check finds them damaged.
-    pub(super) fn find(
-        path: &Path,
-        (header, stamp): (&Header, &Stamp),
-        store: &Store,
-        inner_product: bool,
-        check: Check,
-    ) -> Result<Option<Self>> {
-        let open = || {
-            let file = platform::options(false).read(true).open(name(path)).ok()?;
-            let meta = file.metadata().ok().filter(|meta| meta.is_file())?;
-            Self::read(file, meta.len(), header, inner_product)
-        };
-        let found = open().filter(|this| this.of.header == header.to_bytes() && this.of.len == stamp.len);
-        let Some(this) = found else { return Ok(None) };
-        let is_of = match check {
-            Check::Fast => true,
-            Check::Default => this.of.modified == stamp.modified,
-            Check::Deep => this.is_of(store)?,
-        };
-        Ok(is_of.then_some(this))
-    }
-
-    fn read(file: File, len: u64, header: &Header, inner_product: bool) -> Option<Self> {
-        let mut start = [0; HEAD];
-        file.read_exact_at(&mut start, 0).ok()?;
-        let mut from = Taken::new(&start);
-        let (magic, hash) = (from.bytes::<8>()?, from.u64()?);
-        let (head_bytes, bytes) = (from.u64()?, from.u64()?);
-        if magic != *MAGIC || bytes != len || head_bytes > MOST.min(len) || head_bytes < MADE_BY as u64 {
-            return None;
-        }
-        let mut head = vec![0; head_bytes as usize];
-        file.read_exact_at(&mut head, 0).ok()?;
-        if xxh64(&head[16..], 0) != hash {
-            return None;
-        }
-        let mut from = Taken::new(&head[HEAD..]);
-        let of =
-            Of { header: from.bytes()?, len: from.u64()?, modified: (from.i64()?, from.i64()?), hash: from.u64()? };
+impl Head {
+    /// From a head that is whole; None where it is not that of codes of an index with this header and kind of distance.
+    fn of(bytes: &[u8], header: &Header, inner_product: bool) -> Option<Self> {
+        let mut from = Taken::new(bytes.get(HEAD - 8..)?);
+        let end = from.u64()?;
+        let (stated, len, modified) = (from.bytes()?, from.u64()?, (from.i64()?, from.i64()?));
         let deleted = from.u64()?;
-        let mut parts = [Part::default(); PARTS];
-        for part in &mut parts {
-            *part = Part { offset: from.u64()?, bytes: from.u64()?, hash: from.u64()? };
+        let mut sections = [Section::default(); SECTIONS];
+        for section in &mut sections {
+            *section = Section { offset: from.u64()?, bytes: from.u64()? };
         }
         let maker = Maker::take(&mut from, header.layout.dim(), inner_product)?;
         let [rows, sketches, exceptions] = maker.sizes(header.count);
         let sizes = [rows, sketches, exceptions, header.layout.ground_list() * header.count];
-        let fits = |(part, size): (&Part, usize)| {
-            let end = part.offset.checked_add(part.bytes.next_multiple_of(PAGE));
-            part.bytes == size as u64 && part.offset.is_multiple_of(PAGE) && end.is_some_and(|end| end <= len)
+        let fits = |(section, size): (&Section, usize)| {
+            section.bytes == size as u64
+                && section.offset.is_multiple_of(PAGE)
+                && section.offset.checked_add(section.bytes.next_multiple_of(PAGE)).is_some_and(|to| to <= end)
         };
-        let whole = header.count > 0 && parts.iter().zip(sizes).all(fits);
-        whole.then_some(Self { file, maker, of, deleted, parts })
+        let fit = header.count > 0 && deleted <= header.count as u64 && sections.iter().zip(sizes).all(fits);
+        fit.then_some(Self { maker, header: stated, len, modified, deleted, sections })
     }
+}
 
-    /// Whether they are of these records, all of which are read; an error if something of them is damaged.
-    fn is_of(&self, store: &Store) -> Result<bool> {
-        let mut hash = Hash::default();
-        store.slots().for_each(|slot| hash_record(&mut hash, store, slot));
-        if hash.end() != self.of.hash {
-            return Ok(false);
-        }
-        let mut bytes = Vec::new();
-        for (part, name) in self.parts.iter().zip(["codes", "sketches", "exceptions", "lists"]) {
-            let (end, mut hash) = (part.offset + part.bytes, Hash::default());
-            for at in (part.offset..end).step_by(CHUNK) {
-                bytes.resize((end - at).min(CHUNK as u64) as usize, 0);
-                let read = self.file.read_exact_at(&mut bytes, at);
-                read.map_err(|e| Error::Io(format!("cannot read the codes beside the index: {e}").into()))?;
-                hash.add(&bytes);
-            }
-            if hash.end() != part.hash {
-                let help = "save them anew, or remove them";
-                return Err(corrupt(format!("the codes beside the index are damaged ({name}): {help}")));
-            }
-        }
-        Ok(true)
+/// The bytes of the head of a file; None where they are not as they were written.
+fn read_head(file: &File, len: u64) -> Option<Vec<u8>> {
+    let mut start = [0; HEAD];
+    file.read_exact_at(&mut start, 0).ok()?;
+    let mut from = Taken::new(&start);
+    let (magic, hash, head_bytes, file_bytes) = (from.bytes::<8>()?, from.u64()?, from.u64()?, from.u64()?);
+    if magic != *MAGIC || file_bytes != len || head_bytes > MOST.min(len) || head_bytes < MADE_BY as u64 {
+        return None;
     }
+    let mut bytes = vec![0; head_bytes as usize];
+    file.read_exact_at(&mut bytes, 0).ok()?;
+    (xxh64(&bytes[16..], 0) == hash).then_some(bytes)
+}
 
-    /// Gives a store the codes; ground-level lists are those beside them, too, where nobody will change any. How many records
-    /// are deleted; None where there is no memory for codes, without which it is the same store.
-    pub(super) fn adopt(self, store: &mut Store, read_only: bool) -> Option<usize> {
-        let count = store.count();
-        let (room, most) = store.rooms();
-        let map = |part: &Part, most: usize| {
-            let block = Arena::reserve_up_to(most.max(1), part.bytes.max(1) as usize).ok()?;
-            block.map_file(&self.file, part.offset, part.bytes as usize).ok()?;
-            Some(block)
-        };
-        let most = self.maker.sizes(most);
-        let [rows, sketches, exceptions, lists] = &self.parts;
-        let blocks = [map(rows, most[0])?, map(sketches, most[1])?, map(exceptions, most[2])?];
-        let lists = if read_only { Some(map(lists, lists.bytes as usize)?) } else { None };
-        let codes = self.maker.codes(blocks, count);
+/// How codes are wanted.
+#[derive(Clone, Copy)]
+pub(super) struct Wanted {
+    pub(super) inner_product: bool,
+    /// Nobody will change a record.
+    pub(super) read_only: bool,
+    pub(super) check: Check,
+}
+
+/// Gives a store that has its records from a file with this header and stamp the codes beside the index at `path`, if there
+/// are some of these records; where nobody will change any, ground-level lists are those beside them, too. How many records
+/// are deleted then; None: it is the same store. An error where a deep check finds codes damaged.
+pub(super) fn adopt_codes(
+    path: &Path,
+    (header, stamp): (&Header, &Stamp),
+    store: &mut Store,
+    wanted: Wanted,
+) -> Result<Option<usize>> {
+    let (name, deep) = (name(path), wanted.check == Check::Deep);
+    let Some((file, len)) = open(&name) else { return Ok(None) };
+    let damaged = |what: &str| {
+        let help = "hnx_save_codes() writes it anew, and without it the index opens";
+        corrupt(format!("{} {what}: {help}", name.display()))
+    };
+    let Some(head) = read_head(&file, len) else {
+        return if deep { Err(damaged("is damaged")) } else { Ok(None) };
+    };
+    let Some(head) = Head::of(&head, header, wanted.inner_product) else { return Ok(None) };
+    let timed = head.modified == stamp.modified;
+    if head.header != header.to_bytes() || head.len != stamp.len || !timed && !deep {
+        return Ok(None);
+    }
+    let Some((codes, lists)) = map(&file, head.maker, &head.sections, store, wanted) else { return Ok(None) };
+    let fit = if deep { store.count() } else { SOME.min(store.count()) };
+    let is_of = (0..fit).all({
+        let mut buffer = Vec::new();
+        let list = store.layout().ground_list();
+        let (store, codes, lists) = (&*store, &codes, lists.as_ref());
+        move |number| {
+            let id = number * store.count() / fit;
+            let Some(slot) = store.slot(id as u32) else { return false };
+            let stored = lists.is_none_or(|lists| lists.bytes(id * list, list) == &store.record_bytes(slot)[..list]);
+            stored && codes.are_of(id, store.vector_ptr(slot), &mut buffer)
+        }
+    });
+    let counted = |slot: Slot| is_deleted(store.record_bytes(slot));
+    if !is_of || deep && head.deleted != store.slots().filter(|slot| counted(*slot)).count() as u64 {
+        return if deep && timed { Err(damaged("is not of these records")) } else { Ok(None) };
+    }
+    store.adopt_codes(codes);
+    if let Some(lists) = lists.filter(|_| wanted.read_only) {
+        store.keep_lists_apart(lists);
+    }
+    Ok(Some(head.deleted as usize))
+}
+
+/// The file, if it is a regular one, and its length.
+fn open(name: &Path) -> Option<(File, u64)> {
+    // Looked at first: opening a device does something to it.
+    name.symlink_metadata().ok().filter(std::fs::Metadata::is_file)?;
+    let file = platform::options(false).read(true).open(name).ok()?;
+    let meta = file.metadata().ok().filter(std::fs::Metadata::is_file)?;
+    Some((file, meta.len()))
+}
+
+/// The sections in memory; lists only where they are looked at. None: there is no memory for them, or for those to come.
+fn map(
+    file: &File,
+    maker: Maker,
+    sections: &[Section; SECTIONS],
+    store: &Store,
+    wanted: Wanted,
+) -> Option<(Codes, Option<Arena>)> {
+    let (count, (room, most)) = (store.count(), store.rooms());
+    let most = if wanted.read_only { count } else { most };
+    let map = |section: &Section, most: usize| {
+        let most = most.max(section.bytes as usize).max(1);
+        let block = Arena::reserve_up_to(most, most).ok()?;
+        block.map_file(file, section.offset, section.bytes as usize, !wanted.read_only).ok()?;
+        Some(block)
+    };
+    let sizes = maker.sizes(most);
+    let [rows, sketches, exceptions, lists] = sections;
+    let blocks = [map(rows, sizes[0])?, map(sketches, sizes[1])?, map(exceptions, sizes[2])?];
+    let codes = maker.codes(blocks, count)?;
+    if !wanted.read_only {
         codes.make_room(room).ok()?;
-        store.adopt_codes(codes);
-        if let Some(lists) = lists {
-            store.keep_lists_apart(lists);
-        }
-        Some(self.deleted as usize)
     }
+    let lists = if wanted.read_only || wanted.check == Check::Deep { Some(map(lists, 0)?) } else { None };
+    Some((codes, lists))
 }

@@ -5,7 +5,7 @@ use std::io::{self, BufReader, Seek, SeekFrom};
 use std::path::Path;
 use std::sync::Arc;
 
-use super::beside::Beside;
+use super::beside::{adopt_codes, Wanted};
 use super::directory::Directory;
 use super::enter::{enter, Entered, Intent};
 use super::format::{Header, DIRECTORY_HEADER, HEADER, HEADER_FILE, LENGTHS_FILE, LISTS_FILE, RECORDS_FILE};
@@ -86,14 +86,12 @@ pub fn load(path: &Path, params: &LoadParams) -> Result<Index> {
     })?;
     let (mut graph, mut opened) = opened.take_graph();
     let (header, mapped) = (opened.header, opened.mapped);
-    let beside = match opened.stamp.filter(|_| mapped) {
+    let wanted =
+        Wanted { inner_product: params.metric != Metric::L2, read_only: params.read_only, check: params.check };
+    let deleted = match opened.stamp.filter(|_| mapped) {
+        Some(stamp) => adopt_codes(path, (&header, &stamp), graph.store_mut(), wanted)?,
         None => None,
-        Some(stamp) => {
-            let of = (&header, &stamp);
-            Beside::find(path, of, graph.store(), params.metric != Metric::L2, params.check)?
-        }
     };
-    let deleted = beside.and_then(|beside| beside.adopt(graph.store_mut(), params.read_only));
     let capacity = match params.max_elements {
         0 => header.max_elements.max(header.count),
         wanted => wanted.max(header.count),

@@ -107,7 +107,7 @@ impl Parts<'_> {
     /// Records as private pages of the file.
     fn map(&self, file: &File, layout: Layout, place: &Placement) -> Result<Store> {
         let block = Arena::reserve(layout.block(place.needed.max(1))?)?;
-        block.map_file(file, 0, layout.block(self.header.count)?)?;
+        block.map_file(file, 0, layout.block(self.header.count)?, true)?;
         let store = Store::with_block(layout, block, place.with_lengths, place.needed)?;
         store.make_room(self.header.count)?;
         Ok(store)

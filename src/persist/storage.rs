@@ -76,6 +76,10 @@ pub(crate) trait StorageFile: Readable {
     fn number(&self) -> Option<i32>;
     /// Which file it is; see [`Storage::stamp`].
     fn stamp(&self) -> Result<Stamp>;
+    /// Lets those read and write it who may another.
+    fn permit_as(&self, _other: &File) -> Result<()> {
+        Ok(())
+    }
     /// Sets the time of the last change.
     fn set_modified(&self, time: Moment) -> Result<()>;
 }
@@ -252,6 +256,11 @@ impl StorageFile for OsFile {
 
     fn stamp(&self) -> Result<Stamp> {
         self.failed("look at", platform::stamp_of(&self.file))
+    }
+
+    fn permit_as(&self, other: &File) -> Result<()> {
+        let permissions = other.metadata().map(|meta| meta.permissions());
+        self.failed("set the permissions of", permissions.and_then(|as_other| self.file.set_permissions(as_other)))
     }
 
     fn set_modified(&self, (seconds, nanos): Moment) -> Result<()> {

@@ -161,10 +161,12 @@ fn write_file(file: Box<dyn StorageFile>, core: &Core, stated: &Stated, with_len
     let _still = core.stand_still();
     let (store, layout) = (core.store(), packed(core.store()));
     out.buffer.extend_from_slice(&header(core, stated, layout).to_bytes());
-    for slot in store.slots() {
-        append_record(store, slot, &layout, &mut out.buffer);
-        out.flush_beyond(CHUNK)?;
-    }
+    store.read_all(|| {
+        store.slots().try_for_each(|slot| {
+            append_record(store, slot, &layout, &mut out.buffer);
+            out.flush_beyond(CHUNK)
+        })
+    })?;
     if with_lengths {
         for slot in store.slots() {
             out.buffer.extend_from_slice(&length_bytes(store, slot));

@@ -19,7 +19,7 @@ pub(crate) use system::files::{
     FileExt,
 };
 pub(crate) use system::memory::{
-    advise_huge_pages, advise_random, commit, is_limited, map_file, page_size, release, reserve, CAN_MAP_FILES,
+    advise_huge_pages, advise_reads, commit, is_limited, map_file, page_size, release, reserve, CAN_MAP_FILES,
 };
 
 /// A time: seconds and nanoseconds since 1970.

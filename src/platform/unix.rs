@@ -48,13 +48,14 @@ pub(super) mod memory {
         let _ = (at, len);
     }
 
-    /// Puts `len` bytes of a file, from `offset` on, which is on a page boundary, at `at`, as private copy-on-write pages;
-    /// up to the end of the last page the file's next bytes follow.
+    /// Puts `len` bytes of a file, from `offset` on, which is on a page boundary, at `at`, as private pages, copied when they
+    /// are written if `writable`; up to the end of the last page the file's next bytes follow.
     ///
     /// # Safety
     /// `at..at + len` is inside a reservation, `at` on a page boundary, and nobody uses it yet.
-    pub(crate) unsafe fn map_file(at: *mut u8, len: usize, file: &File, offset: u64) -> io::Result<()> {
-        let (protection, flags) = (libc::PROT_READ | libc::PROT_WRITE, libc::MAP_PRIVATE | libc::MAP_FIXED);
+    pub(crate) unsafe fn map_file(at: *mut u8, len: usize, file: &File, offset: u64, writable: bool) -> io::Result<()> {
+        let protection = libc::PROT_READ | if writable { libc::PROT_WRITE } else { 0 };
+        let flags = libc::MAP_PRIVATE | libc::MAP_FIXED;
         // SAFETY: replaces pages of the caller's, as it promises.
         match unsafe { libc::mmap(at.cast(), len, protection, flags, file.as_raw_fd(), offset as libc::off_t) } {
             libc::MAP_FAILED => Err(io::Error::last_os_error()),
@@ -62,14 +63,15 @@ pub(super) mod memory {
         }
     }
 
-    /// Asks that no page of a mapped file be read before it is touched. Only advice: what the system makes of it is its
-    /// business.
+    /// Says whether pages of a mapped file will be touched here and there, or one after the other. Only advice: what the
+    /// system makes of it is its business.
     ///
     /// # Safety
     /// `at..at + len` is mapped, `at` on a page boundary.
-    pub(crate) unsafe fn advise_random(at: *mut u8, len: usize) {
+    pub(crate) unsafe fn advise_reads(at: *mut u8, len: usize, random: bool) {
+        let advice = if random { libc::MADV_RANDOM } else { libc::MADV_NORMAL };
         // SAFETY: pages of the caller's, as it promises; their content stays.
-        unsafe { libc::madvise(at.cast(), len, libc::MADV_RANDOM) };
+        unsafe { libc::madvise(at.cast(), len, advice) };
     }
 
     pub(crate) fn page_size() -> usize {

@@ -94,7 +94,13 @@ pub(super) mod memory {
     ///
     /// # Safety
     /// None is needed.
-    pub(crate) unsafe fn map_file(_at: *mut u8, _len: usize, _file: &File, _offset: u64) -> io::Result<()> {
+    pub(crate) unsafe fn map_file(
+        _at: *mut u8,
+        _len: usize,
+        _file: &File,
+        _offset: u64,
+        _writable: bool,
+    ) -> io::Result<()> {
         Err(io::ErrorKind::Unsupported.into())
     }
 
@@ -102,7 +108,7 @@ pub(super) mod memory {
     ///
     /// # Safety
     /// None is needed.
-    pub(crate) unsafe fn advise_random(_at: *mut u8, _len: usize) {}
+    pub(crate) unsafe fn advise_reads(_at: *mut u8, _len: usize, _random: bool) {}
 
     /// That of x86-64 and AArch64.
     pub(crate) fn page_size() -> usize {

@@ -25,6 +25,8 @@ pub(crate) struct Arena {
     len: usize,
     /// Bytes usable now.
     committed: AtomicUsize,
+    /// Bytes at the start that are a file's.
+    mapped: AtomicUsize,
     /// What is reserved.
     whole: (*mut u8, usize),
 }
@@ -56,7 +58,8 @@ impl Arena {
                 RESERVED.fetch_add(whole_len, Ordering::Relaxed);
                 let skip = (start as usize).wrapping_neg() & (HUGE - 1);
                 let base = start.wrapping_add(skip);
-                return Ok(Self { base, len: wanted, committed: AtomicUsize::new(0), whole: (start, whole_len) });
+                let (committed, mapped) = Default::default();
+                return Ok(Self { base, len: wanted, committed, mapped, whole: (start, whole_len) });
             }
             if wanted == needed {
                 return Err(out_of_memory("the address range of an index"));
@@ -66,8 +69,9 @@ impl Arena {
     }
 
     /// Puts `len` bytes of `file`, from `offset` on, which is on a page boundary, at the start of the block, as private
-    /// copy-on-write pages; up to the end of the last page the file's next bytes follow. Nothing must be committed yet.
-    pub(crate) fn map_file(&self, file: &File, offset: u64, len: usize) -> Result<()> {
+    /// pages: copies once they are written, or, unless `writable`, pages that must not be written. Up to the end of the last
+    /// page the file's next bytes follow. Nothing must be committed yet.
+    pub(crate) fn map_file(&self, file: &File, offset: u64, len: usize, writable: bool) -> Result<()> {
         if len == 0 {
             return Ok(());
         }
@@ -75,16 +79,18 @@ impl Arena {
             return Err(out_of_memory("the address range of a mapped file"));
         }
         // SAFETY: len bytes of our own reservation, which nobody uses yet; base is on a page boundary.
-        unsafe { platform::map_file(self.base, len, file, offset) }
+        unsafe { platform::map_file(self.base, len, file, offset, writable) }
             .map_err(|error| Error::Io(format!("cannot map the file: {error}").into()))?;
-        self.committed.store(len.next_multiple_of(platform::page_size()), Ordering::Release);
+        let committed = len.next_multiple_of(platform::page_size());
+        self.mapped.store(committed, Ordering::Relaxed);
+        self.committed.store(committed, Ordering::Release);
         Ok(())
     }
 
-    /// Says that a mapped file will be read here and there: the system need not read ahead.
-    pub(crate) fn expect_random_reads(&self) {
+    /// Says whether a mapped file will be read here and there, so that the system need not read ahead.
+    pub(crate) fn expect_reads(&self, random: bool) {
         // SAFETY: committed pages of ours.
-        unsafe { platform::advise_random(self.base, self.committed()) };
+        unsafe { platform::advise_reads(self.base, self.committed(), random) };
     }
 
     /// Makes the first `bytes` bytes usable. Calls must not overlap.
@@ -97,7 +103,9 @@ impl Arena {
             return Err(out_of_memory(&format!("growth beyond the {} bytes reserved for it", self.len)));
         }
         let new = bytes.next_multiple_of(STEP).min(self.len.next_multiple_of(platform::page_size()));
-        let whole = if old < 2 * HUGE { 0 } else { old & !(HUGE - 1) };
+        // Advice is for large pages that are full now, and were not before; never for a file's.
+        let own = self.mapped.load(Ordering::Relaxed).next_multiple_of(HUGE);
+        let whole = if old < 2 * HUGE { own } else { own.max(old & !(HUGE - 1)) };
         let full = new & !(HUGE - 1);
         // SAFETY: old..new is page-aligned and inside our reservation; whole..full is committed then.
         unsafe {
@@ -131,6 +139,13 @@ impl Arena {
         assert!(4 * count <= self.committed());
         // SAFETY: committed, on a page boundary, and nobody else has the block.
         unsafe { std::slice::from_raw_parts_mut(self.base.cast(), count) }
+    }
+
+    /// Committed bytes, which nobody may write meanwhile.
+    pub(crate) fn bytes(&self, at: usize, len: usize) -> &[u8] {
+        assert!(at.checked_add(len).is_some_and(|end| end <= self.committed()), "bytes that are not committed");
+        // SAFETY: committed; the caller keeps writers away.
+        unsafe { std::slice::from_raw_parts(self.base.add(at), len) }
     }
 
     /// Bytes the block can grow to.

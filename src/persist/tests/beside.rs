@@ -75,7 +75,7 @@ fn answers(index: &Index, exactness: Exactness) -> Vec<(Vec<u64>, Vec<u32>)> {
 
 fn parts(index: &Index) -> [Vec<u8>; 3] {
     let store = index.core().store();
-    store.codes().unwrap().parts(store.count()).map(<[u8]>::to_vec)
+    store.codes().unwrap().blocks(store.count()).map(<[u8]>::to_vec)
 }
 
 fn modified(path: &Path) -> SystemTime {
@@ -134,7 +134,9 @@ fn bring_the_lists_along() {
     let (mut bytes, time) = (fs::read(&path).unwrap(), modified(&path));
     let (stride, list) =
         (original.core().store().layout().label - original.core().store().layout().vector + 4 + 4 * 12 + 8, 4 + 4 * 12);
-    for record in bytes[96..96 + ROWS * stride].chunks_exact_mut(stride) {
+    let records = bytes[96..96 + ROWS * stride].chunks_exact_mut(stride).enumerate();
+    // But for those that are looked at.
+    for (_, record) in records.filter(|(id, _)| !(0..16).any(|number| number * ROWS / 16 == *id)) {
         record[..list].fill(0);
     }
     fs::write(&path, bytes).unwrap();
@@ -156,16 +158,26 @@ fn of_other_records_are_not_used() {
     set_modified(&path, time + Duration::from_nanos(1_000_000));
     assert_eq!(
         [Check::Default, Check::Fast, Check::Deep].map(|check| has_codes(&path, &original, check)),
-        [false, true, true]
+        [false, false, true]
     );
-    // Another vector in the place of one: what a deep check sees.
+    // Another vector in the place of one: what a deep check sees, and any check where it is one of the few that are looked at.
     let whole = fs::read(&path).unwrap();
-    let mut other = whole.clone();
-    other[96 + 700 * 100] ^= 1;
-    fs::write(&path, &other).unwrap();
-    set_modified(&path, time);
-    let opens = load(&path, &params(&original, Check::Deep, true)).map(|index| index.core().store().has_codes());
-    assert!(matches!(opens, Ok(false) | Err(_)), "{opens:?}");
+    for (id, seen) in [(100, false), (0, true)] {
+        let mut other = whole.clone();
+        other[96 + 700 * id + 52 + 8] ^= 64;
+        fs::write(&path, &other).unwrap();
+        assert!(!has_codes(&path, &original, Check::Deep), "another time, another vector");
+        set_modified(&path, time);
+        assert!(matches!(mapped(&path, &original, Check::Deep), Err(Error::Corrupt(_))));
+        assert_eq!(has_codes(&path, &original, Check::Default), !seen);
+    }
+    // Another mark, another link.
+    for at in [2, 4] {
+        let mut other = whole.clone();
+        other[96 + 700 * 100 + at] ^= 1;
+        fs::write(&path, &other).unwrap();
+        assert!(!has_codes(&path, &original, Check::Deep));
+    }
     fs::write(&path, &whole).unwrap();
     set_modified(&path, time);
     assert!(has_codes(&path, &original, Check::Default));
@@ -183,6 +195,19 @@ fn of_other_records_are_not_used() {
     // Whoever reads the file instead of mapping it makes codes anew.
     let read = load(&path, &LoadParams { mmap: false, ..params(&original, Check::Default, true) }).unwrap();
     assert!(!are_of_file(&read));
+}
+
+/// What may not read vectors may not read codes.
+#[test]
+#[cfg(unix)]
+fn are_for_those_who_may_read_the_records() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = Folder::new("codes-mode");
+    let (original, path) = (index(KINDS[0]), folder.0.join("index"));
+    save(&original, &path, Format::Hnswlib).unwrap();
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+    save_codes(&original, &path).unwrap();
+    assert_eq!(codes_name(&path).metadata().unwrap().permissions().mode() & 0o777, 0o600);
 }
 
 #[test]
@@ -257,7 +282,7 @@ fn of_a_directory_end_with_the_next_persist() {
     persist_dirty(&writer).unwrap();
     let expected = answers(&writer, Exactness::Guided);
     drop(writer);
-    for check in [Check::Default, Check::Deep] {
+    for check in [Check::Default, Check::Fast, Check::Deep] {
         assert!(!has_codes(&path, &original, check));
     }
     let writer = load(&path, &params(&original, Check::Default, false)).unwrap();
@@ -287,27 +312,34 @@ fn that_are_damaged_harm_nothing() {
             let mut bytes = whole.clone();
             bytes[at] ^= 1 << (at % 8);
             write(&bytes);
-            assert!(!has_codes(&path, &original, Check::Fast), "{kind:?} {at}");
+            assert!(!has_codes(&path, &original, Check::Default), "{kind:?} {at}");
+            assert!(matches!(mapped(&path, &original, Check::Deep), Err(Error::Corrupt(_))), "{kind:?} {at}");
         }
         for len in [0, 7, 31, 263, head - 1, head, 65_536, whole.len() - 1, whole.len() + 1] {
             let mut bytes = whole.clone();
             bytes.resize(len, 0);
             write(&bytes);
-            let index = mapped(&path, &original, Check::Deep).unwrap();
+            assert!(matches!(mapped(&path, &original, Check::Deep), Err(Error::Corrupt(_))), "{kind:?} {len}");
+            let index = mapped(&path, &original, Check::Fast).unwrap();
             assert!(!index.core().store().has_codes(), "{kind:?} {len}");
             assert_eq!(answers(&index, Exactness::Default), exact);
         }
         // Behind it: a deep check tells.
         for part in 0..4 {
             let [offset, bytes] = [0, 8].map(|at| {
-                let at = 168 + 24 * part + at;
+                let at = 160 + 16 * part + at;
                 u64::from_le_bytes(whole[at..at + 8].try_into().unwrap()) as usize
             });
             if bytes > 0 {
                 let mut flipped = whole.clone();
-                flipped[offset + bytes - 1] ^= 64;
+                flipped[offset + bytes * 100 / ROWS] ^= 64;
                 write(&flipped);
                 assert!(matches!(mapped(&path, &original, Check::Deep), Err(Error::Corrupt(_))), "{kind:?} {part}");
+                // Whoever does not look has them, but cannot write them again.
+                let index = load(&path, &params(&original, Check::Default, false)).unwrap();
+                assert!(are_of_file(&index));
+                assert_eq!(matches!(save_codes(&index, &path), Err(Error::Corrupt(_))), part < 3, "{kind:?} {part}");
+                write(&flipped);
             }
         }
         // Heads that lie, and parts that are noise: any answer will do, none may read what is not there.
@@ -326,7 +358,8 @@ fn that_are_damaged_harm_nothing() {
             write(&bytes);
             for read_only in [false, true] {
                 let index = load(&path, &params(&original, Check::Fast, read_only)).unwrap();
-                for exactness in [Exactness::Guided, Exactness::Certified] {
+                assert!(index.deleted_count() <= index.count());
+                for exactness in [Exactness::Guided, Exactness::Certified, Exactness::F32] {
                     answers(&index, exactness);
                 }
                 if !read_only {
@@ -334,6 +367,14 @@ fn that_are_damaged_harm_nothing() {
                 }
             }
         }
+        fs::remove_file(&name).unwrap();
+        fs::write(folder.0.join("elsewhere"), &whole).unwrap();
+        #[cfg(unix)]
+        std::os::unix::fs::symlink(folder.0.join("elsewhere"), &name).unwrap();
+        assert!(!has_codes(&path, &original, Check::Deep));
+        #[cfg(unix)]
+        assert!(matches!(save_codes(&original, &path), Err(Error::InvalidArgument(_))));
+        #[cfg(unix)]
         fs::remove_file(&name).unwrap();
         fs::create_dir(&name).unwrap();
         assert!(!has_codes(&path, &original, Check::Default));
