@@ -354,20 +354,17 @@ pub(super) fn adopt_codes(
         return Ok(None);
     }
     let Some((codes, lists)) = map(&file, head.maker, &head.sections, store, wanted) else { return Ok(None) };
-    let fit = if deep { store.count() } else { SOME.min(store.count()) };
-    let is_of = (0..fit).all({
-        let mut buffer = Vec::new();
-        let list = store.layout().ground_list();
-        let (store, codes, lists) = (&*store, &codes, lists.as_ref());
-        move |number| {
-            let id = number * store.count() / fit;
-            let Some(slot) = store.slot(id as u32) else { return false };
-            let stored = lists.is_none_or(|lists| lists.bytes(id * list, list) == &store.record_bytes(slot)[..list]);
-            stored && codes.are_of(id, store.vector_ptr(slot), &mut buffer)
-        }
+    let count = store.count();
+    let looked_at = if deep { count } else { SOME.min(count) };
+    let mut buffer = Vec::new();
+    let mut is_of = (0..looked_at).all(|number| {
+        let slot = store.slot((number * count / looked_at) as u32);
+        slot.is_some_and(|slot| fit(store, slot, &codes, lists.as_ref(), &mut buffer))
     });
-    let counted = |slot: Slot| is_deleted(store.record_bytes(slot));
-    if !is_of || deep && head.deleted != store.slots().filter(|slot| counted(*slot)).count() as u64 {
+    if deep && is_of {
+        is_of = store.slots().filter(|slot| is_deleted(store.record_bytes(*slot))).count() as u64 == head.deleted;
+    }
+    if !is_of {
         return if deep && timed { Err(damaged("is not of these records")) } else { Ok(None) };
     }
     store.adopt_codes(codes);
@@ -375,6 +372,13 @@ pub(super) fn adopt_codes(
         store.keep_lists_apart(lists);
     }
     Ok(Some(head.deleted as usize))
+}
+
+/// Whether a record's code and list are its own.
+fn fit(store: &Store, slot: Slot, codes: &Codes, lists: Option<&Arena>, buffer: &mut Vec<u8>) -> bool {
+    let (id, list) = (slot.id() as usize, store.layout().ground_list());
+    lists.is_none_or(|lists| lists.bytes(id * list, list) == &store.record_bytes(slot)[..list])
+        && codes.are_of(id, store.vector_ptr(slot), buffer)
 }
 
 /// The file, if it is a regular one, and its length.
