@@ -318,7 +318,8 @@ fn read_head(file: &File, len: u64) -> Option<Vec<u8>> {
     }
     let mut bytes = vec![0; head_bytes as usize];
     file.read_exact_at(&mut bytes, 0).ok()?;
-    (xxh64(&bytes[16..], 0) == hash).then_some(bytes)
+    // A fuzzer that had to find hashes would find nothing else.
+    (cfg!(fuzzing) || xxh64(&bytes[16..], 0) == hash).then_some(bytes)
 }
 
 /// How codes are wanted.
