@@ -79,7 +79,7 @@ impl Index {
     /// An empty index in memory. `params` are checked, and zeros in them stand for defaults.
     pub fn new(params: &Params) -> Result<Self> {
         let p = params.validated()?;
-        let layout = Layout::aligned(4 * p.dim, p.m);
+        let layout = Layout::apart(4 * p.dim, p.m);
         let store = Store::new(layout, p.metric == Metric::Cosine, p.max_elements)?;
         let graph = Graph::new(store, p.m, LevelGenerator::new(p.seed, p.m));
         let traits = Traits {

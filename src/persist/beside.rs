@@ -195,25 +195,20 @@ impl Records {
             bytes.resize(at_once.min(self.header.count - first) * from.stride, 0);
             self.input.read_into(self.offset + first * from.stride, &mut bytes)?;
             for (record, slot) in bytes.chunks_exact(from.stride).zip(slots.by_ref()) {
-                let (own, list) = (store.record_bytes(slot), from.ground_list());
-                let (vector, own_vector) = (&record[from.vector..from.label + 8], &own[to.vector..to.label + 8]);
-                if record[..list] != own[..list] || vector != own_vector {
+                let list_is_own = &record[..from.ground_list()] == store.list_bytes(slot);
+                let vector_is_own = &record[from.vector..from.label] == store.vector_bytes(slot);
+                if !list_is_own || !vector_is_own || record[from.label..][..8] != store.label(slot).to_le_bytes() {
                     return Err(self.other(&format!("record {} is another", slot.id())));
                 }
                 if !codes.are_of(slot.id() as usize, store.vector_ptr(slot), &mut buffer) {
                     let help = "hnx_set_exactness makes them anew, for HNX_EXACTNESS_F32 first";
                     return Err(corrupt(format!("the code of record {} is of another vector: {help}", slot.id())));
                 }
-                deleted += u64::from(is_deleted(record));
+                deleted += u64::from(store.is_deleted(slot));
             }
         }
         Ok(deleted)
     }
-}
-
-/// Whether a record says that it is deleted.
-fn is_deleted(record: &[u8]) -> bool {
-    record[2] & 1 != 0
 }
 
 fn write(out: &mut Appender, store: &Store, codes: &Codes, of: (&Header, &Stamp), deleted: u64) -> Result<()> {
@@ -232,7 +227,7 @@ fn write(out: &mut Appender, store: &Store, codes: &Codes, of: (&Header, &Stamp)
     let list = store.layout().ground_list();
     sections[SECTIONS - 1] = Section { offset: out.begin_page()?, bytes: (list * store.count()) as u64 };
     for slot in store.slots() {
-        out.buffer.extend_from_slice(&store.record_bytes(slot)[..list]);
+        out.buffer.extend_from_slice(store.list_bytes(slot));
         out.flush_beyond(CHUNK)?;
     }
     // Where a page is mapped, the file has it as a whole.
@@ -363,7 +358,7 @@ pub(super) fn adopt_codes(
         slot.is_some_and(|slot| fit(store, slot, &codes, lists.as_ref(), &mut buffer))
     });
     if deep && is_of {
-        is_of = store.slots().filter(|slot| is_deleted(store.record_bytes(*slot))).count() as u64 == head.deleted;
+        is_of = store.slots().filter(|slot| store.is_deleted(*slot)).count() as u64 == head.deleted;
     }
     if !is_of {
         return if deep && timed { Err(damaged("is not of these records")) } else { Ok(None) };
@@ -378,7 +373,7 @@ pub(super) fn adopt_codes(
 /// Whether a record's code and list are its own.
 fn fit(store: &Store, slot: Slot, codes: &Codes, lists: Option<&Arena>, buffer: &mut Vec<u8>) -> bool {
     let (id, list) = (slot.id() as usize, store.layout().ground_list());
-    lists.is_none_or(|lists| lists.bytes(id * list, list) == &store.record_bytes(slot)[..list])
+    lists.is_none_or(|lists| lists.bytes(id * list, list) == store.list_bytes(slot))
         && codes.are_of(id, store.vector_ptr(slot), buffer)
 }
 

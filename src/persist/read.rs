@@ -11,7 +11,7 @@ use crate::graph::Graph;
 use crate::platform::{FileExt, CAN_MAP_FILES};
 use crate::store::arena::Arena;
 use crate::store::data::Data;
-use crate::store::layout::{Layout, LIST_HEADER};
+use crate::store::layout::Layout;
 use crate::store::{Slot, Store};
 
 /// Bytes read at a time.
@@ -117,7 +117,7 @@ impl Parts<'_> {
     fn copy(&self, place: &Placement) -> Result<Store> {
         let from = self.header.layout;
         let layout = match place.aligned {
-            true => Layout::aligned(from.vector_bytes, from.max_m),
+            true => Layout::apart(from.vector_bytes, from.max_m),
             false => Layout::packed_in_memory(from.vector_bytes, from.max_m),
         };
         let mut store = Store::new(layout, place.with_lengths, place.needed)?;
@@ -126,13 +126,14 @@ impl Parts<'_> {
         let mut buffer = Vec::new();
         buffer.try_reserve_exact(at_once * from.stride).map_err(|_| out_of_memory("reading a file"))?;
         buffer.resize(at_once * from.stride, 0);
-        let links = LIST_HEADER + 4 * from.max_m0;
         for first in (0..self.header.count).step_by(at_once) {
             let records = at_once.min(self.header.count - first);
             let bytes = &mut buffer[..records * from.stride];
             self.source.read(first * from.stride, bytes)?;
             for (at, record) in bytes.chunks_exact(from.stride).enumerate() {
-                store.put_record(first + at, &record[..links], &record[from.vector..from.label + 8]);
+                let vector = &record[from.vector..from.label];
+                let label = std::array::from_fn(|byte| record[from.label + byte]);
+                store.put_record(first + at, &record[..from.ground_list()], vector, &label);
             }
         }
         Ok(store)

@@ -11,7 +11,7 @@ use super::storage::{OsStorage, Storage, StorageFile};
 use super::sums::{weight, SumsHead, SUMS_START};
 use crate::error::{invalid, Result};
 use crate::index::core::{Core, Stated};
-use crate::store::layout::{Layout, LIST_HEADER};
+use crate::store::layout::Layout;
 use crate::store::{Slot, Store};
 
 /// A file format.
@@ -68,12 +68,11 @@ pub(super) fn packed(store: &Store) -> Layout {
 
 /// Appends a record in the layout of a file; bytes between its parts are zeros.
 pub(super) fn append_record(store: &Store, slot: Slot, layout: &Layout, to: &mut Vec<u8>) {
-    let (memory, record) = (store.layout(), store.record_bytes(slot));
     let start = to.len();
-    let links = LIST_HEADER + 4 * layout.max_m0;
-    to.extend_from_slice(&record[..links]);
+    to.extend_from_slice(store.list_bytes(slot));
     to.resize(start + layout.vector, 0);
-    to.extend_from_slice(&record[memory.vector..memory.label + 8]); // vector and label, side by side in both
+    to.extend_from_slice(store.vector_bytes(slot));
+    to.extend_from_slice(&store.label(slot).to_le_bytes());
     to.resize(start + layout.stride, 0);
 }
 

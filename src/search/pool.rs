@@ -179,7 +179,7 @@ mod tests {
     use crate::store::{layout::Layout, Store};
 
     fn slots(count: usize) -> Vec<Slot> {
-        let store = Store::new(Layout::aligned(4, 2), false, count).unwrap();
+        let store = Store::new(Layout::apart(4, 2), false, count).unwrap();
         store.make_room(count).unwrap();
         (0..count).map(|_| store.claim(0, std::ptr::null_mut(), &[0; 4], 1.0, 0)).collect()
     }

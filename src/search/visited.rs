@@ -98,7 +98,7 @@ mod tests {
 
     #[test]
     fn remembers_and_forgets() {
-        let store = Store::new(Layout::aligned(4, 2), false, 100_000).unwrap();
+        let store = Store::new(Layout::apart(4, 2), false, 100_000).unwrap();
         store.make_room(100_000).unwrap();
         let slots: Vec<Slot> = (0..100_000).map(|_| store.claim(0, std::ptr::null_mut(), &[0; 4], 1.0, 0)).collect();
         let mut visited = Visited::default();

@@ -17,7 +17,7 @@ impl Store {
     /// The ground-level list.
     #[inline(always)]
     pub(crate) fn links0(&self, slot: Slot) -> Links<'_> {
-        let list = self.ground.list(slot.index());
+        let list = self.lists.at(slot.index());
         // SAFETY: max_m0 aligned u32 follow the header in the list; they are only used as atomics.
         let slots =
             unsafe { std::slice::from_raw_parts(list.add(LIST_HEADER).cast::<AtomicU32>(), self.layout.max_m0) };

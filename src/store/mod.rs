@@ -1,8 +1,8 @@
 //! The records: the only owner of raw node memory.
 //!
 //! # Contents
-//! A record per id in one block that never moves ([`arena`]), laid out as [`layout`] says; beside it, per id: the
-//! level, the upper-level lists (one block of the C heap per record that has any, as hnswlib has them), a lock of one
+//! A record per id in blocks that never move ([`arena`]): one, laid out as [`layout`] says, or one each for vectors,
+//! ground-level lists and labels ([`column`]); beside it, per id: the level, the upper-level lists (one block of the C heap per record that has any, as hnswlib has them), a lock of one
 //! byte, for cosine the vector's length, and a code ([`coding`]) if there are codes. Labels to ids: [`labels`]. Changed since the last persist: [`dirty`].
 //!
 //! # Reading without locks
@@ -16,9 +16,9 @@
 
 pub(crate) mod arena;
 pub(crate) mod coding;
+pub(crate) mod column;
 pub(crate) mod data;
 pub(crate) mod dirty;
-pub(crate) mod ground;
 pub(crate) mod hash_order;
 pub(crate) mod labels;
 pub(crate) mod layout;
@@ -33,8 +33,8 @@ use crate::codes::Codes;
 use crate::error::{out_of_memory, Result};
 use crate::sync::{ByteGuard, ByteLock};
 use arena::Arena;
+use column::Column;
 use dirty::Dirty;
-use ground::Ground;
 use layout::{Layout, DELETED};
 use rewrite::Rewrites;
 
@@ -115,7 +115,11 @@ pub(crate) struct Addresses {
 pub(crate) struct Store {
     layout: Layout,
     records: Arena,
-    ground: Ground,
+    /// Ground-level lists and labels: inside the records, or apart from the vectors.
+    lists: Column,
+    labels: Column,
+    /// The records are a file's, of which only vectors here and there are read.
+    scattered: bool,
     levels: Arena,
     uppers: Arena,
     locks: Arena,
@@ -150,9 +154,15 @@ impl Store {
     pub(crate) fn with_block(layout: Layout, records: Arena, with_lengths: bool, least: usize) -> Result<Self> {
         let most = ((records.capacity() - layout.base) / layout.stride).min(crate::params::MAX_RECORDS).max(least);
         let side = |bytes: usize| Arena::reserve_up_to(most.max(1) * bytes, least.max(1) * bytes);
+        let column = |offset: usize, bytes: usize| match layout.apart {
+            true => Ok(Column::apart(side(bytes)?, bytes)),
+            false => Ok(Column::of_records(&records, &layout, offset)),
+        };
         Ok(Self {
             layout,
-            ground: Ground::of_records(&records, &layout),
+            lists: column(0, layout.ground_list())?,
+            labels: column(layout.label, 8)?,
+            scattered: false,
             records,
             levels: side(4)?,
             uppers: side(8)?,
@@ -218,6 +228,8 @@ impl Store {
             return Ok(());
         }
         self.records.commit(self.layout.block(records)?)?;
+        self.lists.commit(records)?;
+        self.labels.commit(records)?;
         self.levels.commit(4 * records)?;
         self.uppers.commit(8 * records)?;
         self.locks.commit(records)?;
@@ -261,7 +273,7 @@ impl Store {
         let id = self.count.load(Ordering::Relaxed);
         assert!(id < self.room.load(Ordering::Relaxed), "a record without room");
         // SAFETY: id < room, and nobody has this slot yet: nobody else uses these bytes.
-        unsafe { ptr::write_bytes(self.record(id), 0, self.layout.label + 8) };
+        unsafe { ptr::write_bytes(self.lists.at(id), 0, self.layout.ground_list()) };
         self.adopt(id, level, lists);
         let slot = Slot(id as u32);
         self.fill(slot, vector, length, label);
@@ -300,7 +312,8 @@ impl Store {
         let sides = self.levels.committed() + self.uppers.committed() + self.locks.committed();
         let rest = self.dirty.memory() + self.lengths.as_ref().map_or(0, Arena::committed);
         let codes = self.code_bytes.load(Ordering::Relaxed);
-        (self.records.committed(), codes, sides + rest + self.upper_bytes.load(Ordering::Relaxed))
+        let records = self.records.committed() + self.lists.committed() + self.labels.committed();
+        (records, codes, sides + rest + self.upper_bytes.load(Ordering::Relaxed))
     }
 
     /// Addresses for a host that reaches into the memory; they stay what they are.
@@ -337,7 +350,7 @@ impl Store {
     fn header(&self, slot: Slot) -> &AtomicU32 {
         // SAFETY: a list's address is divisible by 4 (Layout::usable_in_place), its header is only used as an atomic once
         // the slot exists.
-        unsafe { AtomicU32::from_ptr(self.ground.list(slot.index()).cast()) }
+        unsafe { AtomicU32::from_ptr(self.lists.at(slot.index()).cast()) }
     }
 
     /// Start of the record's vector. Readable while a session is open ([`rewrite`]), or under the
@@ -370,7 +383,7 @@ impl Store {
     /// Address of a record's label.
     #[inline(always)]
     pub(crate) fn label_ptr(&self, slot: Slot) -> *const u8 {
-        self.record(slot.index()).wrapping_add(self.layout.label)
+        self.labels.at(slot.index())
     }
 
     /// Copies the vector out, under the same condition as [`Store::vector_ptr`].
@@ -401,11 +414,16 @@ impl Store {
         self.lengths.is_some()
     }
 
-    /// The record's bytes as a file holds them, `Layout::packed` order: the part from the header to the end of the
-    /// links, the vector, the label. For persist, while no writer runs.
-    pub(crate) fn record_bytes(&self, slot: Slot) -> &[u8] {
-        // SAFETY: inside the committed block. Writers are excluded by the caller; link slots are read as plain bytes.
-        unsafe { std::slice::from_raw_parts(self.record(slot.index()), self.layout.label + 8) }
+    /// The record's ground-level list and flags as a file holds them, for persist, while no writer runs.
+    pub(crate) fn list_bytes(&self, slot: Slot) -> &[u8] {
+        // SAFETY: inside a committed block. Writers are excluded by the caller; link slots are read as plain bytes.
+        unsafe { std::slice::from_raw_parts(self.lists.at(slot.index()), self.layout.ground_list()) }
+    }
+
+    /// The record's vector as a file holds it, under the same condition.
+    pub(crate) fn vector_bytes(&self, slot: Slot) -> &[u8] {
+        // SAFETY: as above.
+        unsafe { std::slice::from_raw_parts(self.vector_ptr(slot), self.layout.vector_bytes) }
     }
 
     /// The record's upper-level lists as a file holds them, under the same condition.
@@ -441,11 +459,10 @@ impl Store {
     /// Writes vector, length and label of a record that nobody can find yet, or whose readers are excluded.
     pub(crate) fn fill(&self, slot: Slot, vector: &[u8], length: f32, label: u64) {
         assert_eq!(vector.len(), self.layout.vector_bytes);
-        let record = self.record(slot.index());
         // SAFETY: inside the record; nobody reads it, by the caller's word.
         unsafe {
-            ptr::copy_nonoverlapping(vector.as_ptr(), record.add(self.layout.vector), vector.len());
-            record.add(self.layout.label).cast::<u64>().write_unaligned(label);
+            ptr::copy_nonoverlapping(vector.as_ptr(), self.vector_ptr(slot).cast_mut(), vector.len());
+            self.labels.at(slot.index()).cast::<u64>().write_unaligned(label);
         }
         if let Some(codes) = self.codes() {
             codes.write(slot.index(), vector.as_ptr());
@@ -464,15 +481,14 @@ impl Store {
 
     /// Copies the bytes of a record read from a file into place, for a store that nobody shares yet and that has
     /// room for `id`.
-    pub(crate) fn put_record(&mut self, id: usize, links: &[u8], vector_and_label: &[u8]) {
+    pub(crate) fn put_record(&mut self, id: usize, list: &[u8], vector: &[u8], label: &[u8; 8]) {
         assert!(id < self.room.load(Ordering::Relaxed), "a record without room");
-        assert!(links.len() <= self.layout.vector && vector_and_label.len() == self.layout.vector_bytes + 8);
-        let record = self.record(id);
+        assert!(list.len() == self.layout.ground_list() && vector.len() == self.layout.vector_bytes);
         // SAFETY: inside the record by the assertions; nobody shares the store.
         unsafe {
-            ptr::copy_nonoverlapping(links.as_ptr(), record, links.len());
-            let to = record.add(self.layout.vector);
-            ptr::copy_nonoverlapping(vector_and_label.as_ptr(), to, vector_and_label.len());
+            ptr::copy_nonoverlapping(list.as_ptr(), self.lists.at(id), list.len());
+            ptr::copy_nonoverlapping(vector.as_ptr(), self.record(id).add(self.layout.vector), vector.len());
+            ptr::copy_nonoverlapping(label.as_ptr(), self.labels.at(id), 8);
         }
     }
 }

@@ -160,7 +160,7 @@ mod tests {
     fn sessions_see_one_version() {
         prepare_fences();
         const BYTES: usize = 800;
-        let store = Store::new(Layout::aligned(BYTES, 2), false, 2).unwrap();
+        let store = Store::new(Layout::apart(BYTES, 2), false, 2).unwrap();
         store.make_room(2).unwrap();
         let slot = store.claim(0, std::ptr::null_mut(), &[0; BYTES], 1.0, 0);
         let (done, sessions) = (AtomicBool::new(false), AtomicUsize::new(0));
