@@ -1,5 +1,6 @@
 //! Codes: a byte for each float of a record, in an array beside the records, so that a search touches a quarter of the
-//! memory. Derived from the records, never the only copy of anything; a file may hold them beside that of the records ([`stored`]).
+//! memory. Derived from the records, never the only copy of anything; a file beside that of the records may hold them
+//! ([`stored`]).
 //!
 //! [`quantiser`] turns floats into codes and says what a distance of codes is worth, [`sketch`] turns codes into those of
 //! half a byte; the kernels, one file per instruction set, measure between codes in integers, all with the same results.
