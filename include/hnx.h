@@ -58,9 +58,9 @@
  the checksums of a directory that is opened to be written; what is written goes to private copies of pages. A file
  that another program truncates while it is mapped kills the process with SIGBUS: map only files that nobody shortens.
  A directory is mapped by its writer, or while there is none, which cannot persist meanwhile then; beside a writer it
- is copied. Codes that hnx_save_codes() has written beside are mapped, too, if the records' file has the size and the time
- that it had then (with HNX_CHECK_FAST, for a file that nobody has changed since, the size is enough; HNX_CHECK_DEEP compares all bytes instead, and returns
- HNX_ERR_CORRUPT where codes are damaged); else the index opens without, and hnx_stats_info.code_bytes is 0.
+ is copied. Codes that hnx_save_codes() has written beside are mapped, too, if the records' file has the size and the
+ time of last change that it had then; else the index opens without, and hnx_stats_info.code_bytes is 0. HNX_CHECK_DEEP
+ compares all codes with their vectors instead of times, and returns HNX_ERR_CORRUPT where codes are damaged.
  */
 #define HNX_LOAD_MMAP 2
 
@@ -1298,8 +1298,9 @@ hnx_status hnx_set_ef(struct hnx_index *index,
  Sets what HNX_EXACTNESS_DEFAULT stands for in queries of this index, and the codes that it keeps. HNX_EXACTNESS_F32:
  none, memory is that of the records alone; queries that ask for another mode measure f32 then, and HNX_ADD_GUIDED is
  without effect. _CERTIFIED: all. _GUIDED: those that guided queries need, also on an index that was opened with
- HNX_LOAD_MMAP, whose records stay in the file. _DEFAULT: as when the index was made or opened; codes of a file that were given back are not read again. Not stored in
- files.
+ HNX_LOAD_MMAP, whose records stay in the file; those of hnx_save_codes(), and what was made beside them since, are kept.
+ _DEFAULT: as when the index was made or opened; codes of a file that were given back are not read again. The choice is
+ stored in no file.
  Codes that have to be made cost what reading all vectors costs, on all cores. Those that cannot be had for lack of
  memory are no error: queries measure f32, hnx_stats_info.code_bytes tells.
  Errors: HNX_ERR_INVALID_ARGUMENT. Threads: any thread, any time, but not in a filter; waits for adds, persists and
@@ -1418,16 +1419,18 @@ hnx_status hnx_save(const struct hnx_index *index,
 /*
  Writes the codes that the index keeps, and its ground-level links, beside the file or directory at path, which must hold
  what the index holds: vectors, labels, ground-level links and deletions of all records are compared. hnx_load() with
- HNX_LOAD_MMAP finds them there: the index is guided or certified at once, memory is the codes' pages, and with
- HNX_LOAD_READ_ONLY queries touch nothing of the other file but the vectors that they measure and the labels that they
- return. Without HNX_LOAD_MMAP an index makes codes of its own. The file is PATH.hnx.codes, in a directory hnx.codes; no
- other program reads it. Its size is that of codes and links; it is written beside its place, synced and renamed, and takes
- the place of an earlier one. It stays right as long as the records' file keeps its time of last change: whoever saves or
- persists there, or copies that file without its time, has to call again. Removing it costs nothing but speed.
+ HNX_LOAD_MMAP finds them there: the index is guided at once (and certified, if hnx_set_exactness() or a query has asked
+ for that before this call), memory is the codes' pages, and with HNX_LOAD_READ_ONLY queries touch nothing of the other
+ file but the vectors that they measure and the labels that they return. Without HNX_LOAD_MMAP an index makes codes of its
+ own. The file is PATH.hnx.codes, in a directory hnx.codes; no other program reads it. Its size is that of codes and links;
+ it is written beside its place, synced and renamed, and takes the place of an earlier one. It stays right as long as the
+ records' file keeps its time of last change: whoever saves or persists there, or copies that file without its time, has to
+ call again. Removing it costs nothing but speed.
  Errors: HNX_ERR_INVALID_ARGUMENT when the index keeps no codes: it has fewer than 1,000 records, or is mapped
  (hnx_set_exactness() makes some then), or codes do not fit its vectors; HNX_ERR_CONFLICT when path holds something else,
  such as the index before its last changes: the text says what; HNX_ERR_NOT_FOUND; HNX_ERR_CORRUPT; HNX_ERR_VERSION;
- HNX_ERR_IO. Threads: any thread, any time; adds wait while it writes.
+ HNX_ERR_LOCKED; HNX_ERR_IO; HNX_ERR_UNSUPPORTED where files are not mapped (Windows).
+ Threads: any thread, any time, but not in a filter; adds and persists wait while it reads and writes.
 
  # Safety
  index is NULL or a live handle; path is NULL or a string that ends in NUL.
