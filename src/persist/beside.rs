@@ -353,10 +353,13 @@ pub(super) fn adopt_codes(
     let count = store.count();
     let looked_at = if deep { count } else { SOME.min(count) };
     let mut buffer = Vec::new();
-    let mut is_of = (0..looked_at).all(|number| {
-        let slot = store.slot((number * count / looked_at) as u32);
-        slot.is_some_and(|slot| fit(store, slot, &codes, lists.as_ref(), &mut buffer))
-    });
+    let mut look = || {
+        (0..looked_at).all(|number| {
+            let slot = store.slot((number * count / looked_at) as u32);
+            slot.is_some_and(|slot| fit(store, slot, &codes, lists.as_ref(), &mut buffer))
+        })
+    };
+    let mut is_of = if deep { look() } else { store.read_some(look) };
     if deep && is_of {
         is_of = store.slots().filter(|slot| store.is_deleted(*slot)).count() as u64 == head.deleted;
     }

@@ -67,6 +67,14 @@ impl Store {
         result
     }
 
+    /// Runs `body`, which reads some mapped records here and there, before anybody else reads any.
+    pub(crate) fn read_some<R>(&self, body: impl FnOnce() -> R) -> R {
+        self.records.expect_reads(true);
+        let result = body();
+        self.records.expect_reads(self.scattered);
+        result
+    }
+
     /// Has the ground-level lists in `block` from now on, which holds those of all records. For a store of mapped records
     /// that nobody shares yet, and that will not change: the lists in the records stay what they are.
     pub(crate) fn keep_lists_apart(&mut self, block: Arena) {
