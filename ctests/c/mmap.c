@@ -78,10 +78,9 @@ static void guided(uint32_t flags)
 /* Codes beside the file: there at once, with the answers of the index that wrote them, and for its records only. */
 static void codes_beside(uint32_t metric, const char *path, const char *codes, uint32_t format)
 {
-    enum { LONG = 200 };
     const size_t count = 1200;
-    float *rows = check_vectors(count, LONG, 33);
-    hnx_index *index = index_of(metric, LONG, rows, count, 0), *mapped;
+    float *rows = check_vectors(count, DIM, 33);
+    hnx_index *index = index_of(metric, DIM, rows, count, 0), *mapped;
     CHECK_OK(hnx_mark_deleted(index, 17));
     CHECK_STATUS(HNX_ERR_NOT_FOUND, hnx_save_codes(index, path));
     CHECK_OK(hnx_save(index, path, format));
@@ -89,8 +88,8 @@ static void codes_beside(uint32_t metric, const char *path, const char *codes, u
     CHECK_OK(hnx_save_codes(index, path));
     CHECK(files_exists(codes));
     for (uint32_t flags = 0; flags <= HNX_LOAD_READ_ONLY; flags += HNX_LOAD_READ_ONLY) {
-        mapped = load_index(path, metric, LONG, HNX_LOAD_MMAP | flags);
-        CHECK(index_stats(mapped).exactness == HNX_EXACTNESS_GUIDED && index_stats(mapped).code_bytes >= count * LONG);
+        mapped = load_index(path, metric, DIM, HNX_LOAD_MMAP | flags);
+        CHECK(index_stats(mapped).exactness == HNX_EXACTNESS_GUIDED && index_stats(mapped).code_bytes >= count * DIM);
         CHECK(hnx_deleted_count(mapped) == 1);
         index_check_same(mapped, index, rows, count, 5, 50);
         CHECK_OK(hnx_set_exactness(mapped, HNX_EXACTNESS_DEFAULT));
@@ -105,7 +104,7 @@ static void codes_beside(uint32_t metric, const char *path, const char *codes, u
     CHECK_OK(hnx_save(index, path, format));
     if (format != HNX_FORMAT_CHROMA_DIRECTORY)
         CHECK(files_exists(codes));
-    mapped = load_index(path, metric, LONG, HNX_LOAD_MMAP | HNX_LOAD_READ_ONLY);
+    mapped = load_index(path, metric, DIM, HNX_LOAD_MMAP | HNX_LOAD_READ_ONLY);
     CHECK(index_stats(mapped).exactness == HNX_EXACTNESS_F32 && index_stats(mapped).code_bytes == 0);
     CHECK(hnx_deleted_count(mapped) == 2);
     CHECK_STATUS(HNX_ERR_INVALID_ARGUMENT, hnx_save_codes(mapped, path));
