@@ -27,13 +27,14 @@ use std::time::{Duration, Instant};
 use super::enter::{enter, Entered, Intent};
 use super::format::{Header, DIRECTORY_HEADER, HEADER, HEADER_FILE, RECORDS_FILE};
 use super::hash::xxh64;
-use super::open::{Check, Input};
+use super::open::{Check, Input, LoadParams};
 use super::storage::{Moment, OsStorage, Stamp, Storage, StorageFile};
 use super::write::{save_file, Appender};
 use crate::codes::stored::{Maker, Taken};
 use crate::codes::{Codes, FIRST};
 use crate::error::{corrupt, invalid, Error, Result};
 use crate::index::core::Core;
+use crate::params::Metric;
 use crate::platform::{self, FileExt, CAN_MAP_FILES};
 use crate::store::arena::Arena;
 use crate::store::{Slot, Store};
@@ -317,15 +318,6 @@ fn read_head(file: &File, len: u64) -> Option<Vec<u8>> {
     (cfg!(fuzzing) || xxh64(&bytes[16..], 0) == hash).then_some(bytes)
 }
 
-/// How codes are wanted.
-#[derive(Clone, Copy)]
-pub(super) struct Wanted {
-    pub(super) inner_product: bool,
-    /// Nobody will change a record.
-    pub(super) read_only: bool,
-    pub(super) check: Check,
-}
-
 /// Gives a store that has its records from a file with this header and stamp the codes beside the index at `path`, if there
 /// are some of these records; where nobody will change any, ground-level lists are those beside them, too. How many records
 /// are deleted then; None: it is the same store. An error where a deep check finds codes damaged.
@@ -333,9 +325,9 @@ pub(super) fn adopt_codes(
     path: &Path,
     (header, stamp): (&Header, &Stamp),
     store: &mut Store,
-    wanted: Wanted,
+    params: &LoadParams,
 ) -> Result<Option<usize>> {
-    let (name, deep) = (name(path), wanted.check == Check::Deep);
+    let (name, deep) = (name(path), params.check == Check::Deep);
     let Some((file, len)) = open(&name) else { return Ok(None) };
     let damaged = |what: &str| {
         let help = "hnx_save_codes() writes it anew, and without it the index opens";
@@ -344,12 +336,12 @@ pub(super) fn adopt_codes(
     let Some(head) = read_head(&file, len) else {
         return if deep { Err(damaged("is damaged")) } else { Ok(None) };
     };
-    let Some(head) = Head::of(&head, header, wanted.inner_product) else { return Ok(None) };
+    let Some(head) = Head::of(&head, header, params.metric != Metric::L2) else { return Ok(None) };
     let timed = head.modified == stamp.modified;
     if head.header != header.to_bytes() || head.len != stamp.len || !timed && !deep {
         return Ok(None);
     }
-    let Some((codes, lists)) = map(&file, head.maker, &head.sections, store, wanted) else { return Ok(None) };
+    let Some((codes, lists)) = map(&file, head.maker, &head.sections, store, params) else { return Ok(None) };
     let count = store.count();
     let looked_at = if deep { count } else { SOME.min(count) };
     let mut buffer = Vec::new();
@@ -367,7 +359,7 @@ pub(super) fn adopt_codes(
         return if deep && timed { Err(damaged("is not of these records")) } else { Ok(None) };
     }
     store.adopt_codes(codes);
-    if let Some(lists) = lists.filter(|_| wanted.read_only) {
+    if let Some(lists) = lists.filter(|_| params.read_only) {
         store.keep_lists_apart(lists);
     }
     Ok(Some(head.deleted as usize))
@@ -395,23 +387,23 @@ fn map(
     maker: Maker,
     sections: &[Section; SECTIONS],
     store: &Store,
-    wanted: Wanted,
+    params: &LoadParams,
 ) -> Option<(Codes, Option<Arena>)> {
     let (count, (room, most)) = (store.count(), store.rooms());
-    let most = if wanted.read_only { count } else { most };
+    let most = if params.read_only { count } else { most };
     let map = |section: &Section, most: usize| {
         let most = most.max(section.bytes as usize).max(1);
         let block = Arena::reserve_up_to(most, most).ok()?;
-        block.map_file(file, section.offset, section.bytes as usize, !wanted.read_only).ok()?;
+        block.map_file(file, section.offset, section.bytes as usize, !params.read_only).ok()?;
         Some(block)
     };
     let sizes = maker.sizes(most);
     let [rows, sketches, exceptions, lists] = sections;
     let blocks = [map(rows, sizes[0])?, map(sketches, sizes[1])?, map(exceptions, sizes[2])?];
     let codes = maker.codes(blocks, count)?;
-    if !wanted.read_only {
+    if !params.read_only {
         codes.make_room(room).ok()?;
     }
-    let lists = if wanted.read_only || wanted.check == Check::Deep { Some(map(lists, 0)?) } else { None };
+    let lists = if params.read_only || params.check == Check::Deep { Some(map(lists, 0)?) } else { None };
     Some((codes, lists))
 }

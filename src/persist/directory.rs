@@ -21,7 +21,7 @@ use super::sums::{self, record_sum, Seal, SumsFile, SumsHead, SUMS_FILE, SUMS_HE
 use super::write::{append_record, header, length_bytes, write_data};
 use crate::error::{invalid, Error, Result};
 use crate::index::core::{Core, Stated};
-use crate::store::layout::{Layout, LIST_HEADER};
+use crate::store::layout::Layout;
 use crate::store::{Slot, Store};
 use crate::sync::lock;
 
@@ -298,7 +298,7 @@ impl Directory {
     }
 
     fn is_bulk(&self, store: &Store, ids: &[(u32, bool)]) -> bool {
-        let (stride, links) = (self.layout.stride, LIST_HEADER + 4 * self.layout.max_m0);
+        let (stride, links) = (self.layout.stride, self.layout.ground_list());
         let whole = |(id, whole): &(u32, bool)| *whole || *id as usize >= self.count;
         let bytes: usize = ids.iter().map(|id| if whole(id) { stride } else { links }).sum();
         self.renew || bytes as u64 > self.bulk && bytes > store.count() * stride / 2
@@ -310,7 +310,7 @@ impl Directory {
         let (mut changes, mut total) = (Changes::default(), self.total);
         let old_sums = storage::open(self.storage.as_ref(), &self.path.join(SUMS_FILE), Access::Read)?;
         let old_count = old_sums.len()?.saturating_sub(sums::len(0)) / SUMS_SIZE as u64;
-        let (stride, links) = (self.layout.stride as u64, LIST_HEADER + 4 * self.layout.max_m0);
+        let (stride, links) = (self.layout.stride as u64, self.layout.ground_list());
         let mut record = Vec::new();
         for (slot, whole) in ids.iter().filter_map(|(id, whole)| Some((store.slot(*id)?, *whole))) {
             let id = slot.id();

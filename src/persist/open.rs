@@ -5,7 +5,7 @@ use std::io::{self, BufReader, Seek, SeekFrom};
 use std::path::Path;
 use std::sync::Arc;
 
-use super::beside::{adopt_codes, Wanted};
+use super::beside::adopt_codes;
 use super::directory::Directory;
 use super::enter::{enter, Entered, Intent};
 use super::format::{Header, DIRECTORY_HEADER, HEADER, HEADER_FILE, LENGTHS_FILE, LISTS_FILE, RECORDS_FILE};
@@ -86,10 +86,8 @@ pub fn load(path: &Path, params: &LoadParams) -> Result<Index> {
     })?;
     let (mut graph, mut opened) = opened.take_graph();
     let (header, mapped) = (opened.header, opened.mapped);
-    let wanted =
-        Wanted { inner_product: params.metric != Metric::L2, read_only: params.read_only, check: params.check };
     let deleted = match opened.stamp.filter(|_| mapped) {
-        Some(stamp) => adopt_codes(path, (&header, &stamp), graph.store_mut(), wanted)?,
+        Some(stamp) => adopt_codes(path, (&header, &stamp), graph.store_mut(), params)?,
         None => None,
     };
     let capacity = match params.max_elements {

@@ -23,7 +23,7 @@ use super::hash::xxh64;
 use super::journal::HeaderBytes;
 use super::storage::{Access, Moment, Readable, Stamp, Storage};
 use crate::error::Result;
-use crate::store::layout::{Layout, LIST_HEADER};
+use crate::store::layout::Layout;
 
 /// Its name.
 pub(super) const SUMS_FILE: &str = "hnx.sums";
@@ -57,7 +57,7 @@ pub(super) fn sum(id: u32, parts: [&[u8]; 2]) -> u32 {
 
 /// The sum of a record as it is in a file; the bytes between its parts do not count.
 pub(super) fn record_sum(id: u32, record: &[u8], layout: &Layout) -> u32 {
-    let links = LIST_HEADER + 4 * layout.max_m0;
+    let links = layout.ground_list();
     sum(id, [&record[..links], &record[layout.vector..layout.label + 8]])
 }
 

@@ -2,7 +2,7 @@
 //! who walks through lists touches no vectors.
 
 use super::arena::Arena;
-use super::layout::{Layout, LIST_HEADER};
+use super::layout::Layout;
 use super::Store;
 use crate::error::Result;
 
@@ -44,13 +44,6 @@ impl Column {
     #[inline(always)]
     pub(super) fn at(&self, id: usize) -> *mut u8 {
         self.base.wrapping_add(id * self.stride)
-    }
-}
-
-impl Layout {
-    /// Bytes of a ground-level list.
-    pub(crate) fn ground_list(&self) -> usize {
-        LIST_HEADER + 4 * self.max_m0
     }
 }
 

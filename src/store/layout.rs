@@ -60,6 +60,11 @@ impl Layout {
         Self { vector: 0, label: vector_bytes, stride, apart: true, ..Self::packed(vector_bytes, m) }
     }
 
+    /// Bytes of a ground-level list.
+    pub(crate) fn ground_list(&self) -> usize {
+        LIST_HEADER + 4 * self.max_m0
+    }
+
     /// Bytes of one upper-level list.
     pub(crate) fn upper_list(&self) -> usize {
         LIST_HEADER + 4 * self.max_m

@@ -38,6 +38,14 @@ fn index((metric, dim, whole): (Metric, usize, bool)) -> Index {
     index
 }
 
+/// An index in a file or directory, with its codes beside it.
+fn saved(folder: &Folder, kind: (Metric, usize, bool), format: Format) -> (Index, PathBuf) {
+    let (original, path) = (index(kind), folder.0.join("index"));
+    save(&original, &path, format).unwrap();
+    save_codes(&original, &path).unwrap();
+    (original, path)
+}
+
 fn params(index: &Index, check: Check, read_only: bool) -> LoadParams {
     let (max_elements, allow_replace_deleted, mmap) = (0, false, true);
     LoadParams { metric: index.metric(), dim: index.dim(), max_elements, allow_replace_deleted, mmap, read_only, check }
@@ -127,9 +135,7 @@ fn come_back_as_they_were() {
 #[test]
 fn bring_the_lists_along() {
     let folder = Folder::new("codes-lists");
-    let (original, path) = (index(KINDS[0]), folder.0.join("index"));
-    save(&original, &path, Format::Hnswlib).unwrap();
-    save_codes(&original, &path).unwrap();
+    let (original, path) = saved(&folder, KINDS[0], Format::Hnswlib);
     // Lists of the records lead nowhere now, and nobody is told.
     let (mut bytes, time) = (fs::read(&path).unwrap(), modified(&path));
     let (stride, list) =
@@ -150,9 +156,7 @@ fn bring_the_lists_along() {
 #[test]
 fn of_other_records_are_not_used() {
     let folder = Folder::new("codes-others");
-    let (original, path) = (index(KINDS[1]), folder.0.join("index"));
-    save(&original, &path, Format::Hnswlib).unwrap();
-    save_codes(&original, &path).unwrap();
+    let (original, path) = saved(&folder, KINDS[1], Format::Hnswlib);
     let time = modified(&path);
     // A copy that does not keep the time.
     set_modified(&path, time + Duration::from_nanos(1_000_000));
@@ -240,9 +244,7 @@ fn are_not_written_beside_other_records() {
 fn follow_the_vectors() {
     for kind in KINDS {
         let folder = Folder::new("codes-follow");
-        let (original, path) = (index(kind), folder.0.join("index"));
-        save(&original, &path, Format::Chroma).unwrap();
-        save_codes(&original, &path).unwrap();
+        let (original, path) = saved(&folder, kind, Format::Chroma);
         let before = fs::read(codes_name(&path)).unwrap();
         let index = load(&path, &params(&original, Check::Default, false)).unwrap();
         let (dim, whole) = (kind.1, kind.2);
@@ -270,9 +272,7 @@ fn follow_the_vectors() {
 #[test]
 fn of_a_directory_end_with_the_next_persist() {
     let folder = Folder::new("codes-directory");
-    let (original, path) = (index(KINDS[0]), folder.0.join("directory"));
-    save(&original, &path, Format::ChromaDirectory).unwrap();
-    save_codes(&original, &path).unwrap();
+    let (original, path) = saved(&folder, KINDS[0], Format::ChromaDirectory);
     assert!(has_codes(&path, &original, Check::Default));
     // Whoever writes it may map it, and has them, too.
     let writer = load(&path, &params(&original, Check::Default, false)).unwrap();
@@ -297,9 +297,7 @@ fn of_a_directory_end_with_the_next_persist() {
 fn that_are_damaged_harm_nothing() {
     for kind in KINDS {
         let folder = Folder::new("codes-damaged");
-        let (original, path) = (index(kind), folder.0.join("index"));
-        save(&original, &path, Format::Hnswlib).unwrap();
-        save_codes(&original, &path).unwrap();
+        let (original, path) = saved(&folder, kind, Format::Hnswlib);
         let (name, exact) = (codes_name(&path), answers(&original, Exactness::F32));
         let whole = fs::read(&name).unwrap();
         let head = u64::from_le_bytes(whole[16..24].try_into().unwrap()) as usize;
