@@ -11,8 +11,8 @@
  * fork: a child may query and free the indexes of its parent. It may change one (in memory) when no thread was
  * changing it at the time of the fork, and its first change must have the index to itself. It must not persist.
  * dlclose: the library stays mapped.
- * Address space: each index reserves 64 GiB or more of it, but no memory, and about 12 mappings: Linux allows a
- * process 65,530 of those (vm.max_map_count), which is enough for some 5,000 indexes.
+ * Address space: each index reserves 64 GiB or more of it, but no memory, and 14 to 20 mappings: Linux allows a
+ * process 65,530 of those (vm.max_map_count), which is enough for some 3,000 indexes.
  * Environment: HNX_CPU ("scalar", "avx2", "avx512", "neon") lowers the instruction set; read once.
  * Systems: Linux on x86-64 and AArch64. For macOS and Windows the library is compile-checked, not run. On Windows paths
  * are UTF-8, HNX_LOAD_MMAP reads files, and a power cut may lose the last change of a name.

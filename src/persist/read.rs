@@ -9,7 +9,6 @@ use crate::error::{corrupt, out_of_memory, Error, Result};
 use crate::graph::level::LevelGenerator;
 use crate::graph::Graph;
 use crate::platform::{FileExt, CAN_MAP_FILES};
-use crate::store::arena::Arena;
 use crate::store::data::Data;
 use crate::store::layout::Layout;
 use crate::store::{Slot, Store};
@@ -106,7 +105,7 @@ impl Parts<'_> {
 
     /// Records as private pages of the file.
     fn map(&self, file: &File, layout: Layout, place: &Placement) -> Result<Store> {
-        let block = Arena::reserve(layout.block(place.needed.max(1))?)?;
+        let block = Store::reserve(&layout, place.needed)?;
         block.map_file(file, 0, layout.block(self.header.count)?, true)?;
         let store = Store::with_block(layout, block, place.with_lengths, place.needed)?;
         store.make_room(self.header.count)?;

@@ -16,6 +16,9 @@ const GIB: usize = 1 << 30;
 
 /// Address space reserved by all arenas of the process: many indexes must not use up the host's.
 static RESERVED: AtomicUsize = AtomicUsize::new(0);
+/// Address space that all arenas may take: half of the 128 TiB that 47 bits give, and less once the system had no more. There
+/// are 512 GiB where addresses have 39 bits, and 128 under valgrind.
+static SPACE: AtomicUsize = AtomicUsize::new(65_536 * GIB);
 
 /// The block.
 pub(crate) struct Arena {
@@ -37,16 +40,25 @@ unsafe impl Send for Arena {}
 unsafe impl Sync for Arena {}
 
 impl Arena {
-    /// Reserves room for `needed` bytes, and more where address space is plentiful, so that the block can grow in
-    /// place: 16 times as much and at least 64 GiB, up to 1 TiB, but no more than a 128th of what is left of the 64
-    /// TiB (half of what there is) that all indexes of a process share; twice as much under RLIMIT_AS. Reserved space
-    /// costs no memory.
-    pub(crate) fn reserve(needed: usize) -> Result<Self> {
-        let plenty = needed.saturating_mul(16).clamp(64 * GIB, 1024 * GIB);
-        let share = (65_536 * GIB).saturating_sub(RESERVED.load(Ordering::Relaxed)) / 128;
+    /// How many bytes an index that needs `needed` should reserve, so that it can grow in place: more where address space is
+    /// plentiful, 16 times as much and at least 64 GiB, up to 1 TiB, but no more than a 128th of what is left of the space
+    /// that all indexes of a process share; twice as much under RLIMIT_AS. Reserved space costs no memory.
+    pub(crate) fn plenty(needed: usize) -> usize {
         let twice = needed.saturating_mul(2).max(64 << 20);
-        let wanted = if platform::is_limited() { twice } else { plenty.min(share).max(twice) };
-        Self::reserve_up_to(wanted.max(needed), needed)
+        loop {
+            let reserved = RESERVED.load(Ordering::Relaxed);
+            let share = SPACE.load(Ordering::Relaxed).saturating_sub(reserved) / 128;
+            let wanted = needed.saturating_mul(16).clamp(64 * GIB, 1024 * GIB).min(share).max(twice);
+            if wanted == twice || platform::is_limited() {
+                return twice;
+            }
+            if let Some(start) = platform::reserve(wanted) {
+                // SAFETY: reserved just now, and used by nobody.
+                unsafe { platform::release(start, wanted) };
+                return wanted;
+            }
+            SPACE.fetch_min(reserved + wanted, Ordering::Relaxed);
+        }
     }
 
     /// Reserves as much of `wanted` as there is, but `needed` at least.
@@ -173,7 +185,7 @@ mod tests {
 
     #[test]
     fn grows_in_place_and_starts_as_zeros() {
-        let arena = Arena::reserve(1000).unwrap();
+        let arena = Arena::reserve_up_to(Arena::plenty(1000), 1000).unwrap();
         arena.commit(1000).unwrap();
         let base = arena.base();
         // SAFETY: committed above, and nobody else uses it.

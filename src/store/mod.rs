@@ -69,6 +69,9 @@ pub(crate) struct Addresses {
     pub(crate) lengths: *mut f32,
 }
 
+/// Bytes beside a record, wherever its parts are: level, address of upper lists, lock, mark of a change, length.
+const SIDES: usize = 4 + 8 + 1 + 1 + 4;
+
 /// All records of an index.
 pub(crate) struct Store {
     layout: Layout,
@@ -98,8 +101,17 @@ pub(crate) struct Store {
 impl Store {
     /// An empty store with address space for at least `records` records.
     pub(crate) fn new(layout: Layout, with_lengths: bool, records: usize) -> Result<Self> {
-        let block = Arena::reserve(layout.block(records.max(1))?)?;
-        Self::with_block(layout, block, with_lengths, records)
+        Self::with_block(layout, Self::reserve(&layout, records)?, with_lengths, records)
+    }
+
+    /// An address range for `least` records, and for as many more as there will be addresses for, also of what stands beside
+    /// each.
+    pub(crate) fn reserve(layout: &Layout, least: usize) -> Result<Arena> {
+        let needed = layout.block(least.max(1))?;
+        let apart = if layout.apart { layout.ground_list() + 8 } else { 0 };
+        let each = layout.stride + apart + SIDES;
+        let most = (Arena::plenty(each.saturating_mul(least)) / each).min(crate::params::MAX_RECORDS);
+        Arena::reserve_up_to(layout.block(most).unwrap_or(needed).max(needed), needed)
     }
 
     /// Has the number of records in a cell of the host's from now on.
