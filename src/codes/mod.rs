@@ -3,7 +3,8 @@
 //! ([`stored`]).
 //!
 //! [`quantiser`] turns floats into codes and says what a distance of codes is worth, [`sketch`] turns codes into those of
-//! half a byte; the kernels, one file per instruction set, measure between codes in integers, all with the same results.
+//! half a byte; the kernels, one file per instruction set, measure between codes in integers, all with the same results;
+//! [`tiles`] measures many with many.
 //!
 //! # Life
 //! An index without custom distances trains codes when it has [`FIRST`] records and encodes all of them while no writer
@@ -27,6 +28,9 @@ pub(crate) mod sketch;
 pub(crate) mod stored;
 #[cfg(test)]
 mod tests;
+pub(crate) mod tiles;
+#[cfg(target_arch = "x86_64")]
+mod tiles_vnni;
 
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::OnceLock;
@@ -136,6 +140,11 @@ impl Codes {
     #[inline(always)]
     pub(crate) fn sketches(&self) -> Option<(*const u8, usize)> {
         self.sketch.as_ref().map(|(sketch, rows)| (rows.base().cast_const(), sketch.stride()))
+    }
+
+    /// What the values of sketches stand for; empty where there are none.
+    pub(crate) fn levels(&self) -> &[u8] {
+        self.sketch.as_ref().map_or(&[], |(sketch, _)| sketch.levels())
     }
 
     /// Makes a query ready.

@@ -222,6 +222,11 @@ impl Sketch {
         self.stride
     }
 
+    /// What half bytes stand for.
+    pub(crate) fn levels(&self) -> &[u8] {
+        &self.levels
+    }
+
     /// Writes the sketch of a code. What pads it is level 0.
     pub(crate) fn write(&self, code: &[u8], row: &mut [u8]) {
         for (row, code) in row.chunks_exact_mut(BLOCK).zip(code.chunks(VALUES)) {

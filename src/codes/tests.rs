@@ -3,6 +3,8 @@ use rand::{rngs::SmallRng, Rng, SeedableRng};
 use super::quantiser::{CodedQuery, Quantiser};
 use super::scalar;
 use super::sketch::{self, Sketch};
+use super::tiles::{self, Queries, Rows};
+use super::PADDING;
 use crate::distance::kernel::{Kernel, Ruler};
 use crate::distance::scalar::Scalar;
 
@@ -95,6 +97,89 @@ fn every_instruction_set_gives_the_same_integers() {
         agrees_on_sketches::<super::neon::SketchDot, scalar::SketchDot>(true);
     }
     agrees::<scalar::L2, scalar::L2>(255, false);
+}
+
+/// Many with many, in tiles that are full or not, is one with one.
+fn agrees_in_tiles<R: Kernel<Distance = i32>>(dim: usize, top: u8, signed: bool, are_sketches: bool) {
+    let mut rng = SmallRng::seed_from_u64(19);
+    let stride = if are_sketches { sketch::stride(dim) } else { dim.next_multiple_of(PADDING) };
+    let values = if are_sketches { 2 * stride } else { stride };
+    let mut levels: [u8; 16] = std::array::from_fn(|_| rng.random_range(0..=127));
+    (levels[3], levels[15]) = (0, 127);
+    for count in [1, 15, 16, 17, 32, 33, 100] {
+        let mut row = |at: usize| -> Vec<u8> {
+            match at {
+                0 if are_sketches => vec![0xFF; stride],
+                1 if are_sketches => vec![0x33; stride],
+                _ if are_sketches => (0..stride).map(|_| rng.random()).collect(),
+                // What pads a code is 0.
+                0 => (0..stride).map(|i| if i < dim { top } else { 0 }).collect(),
+                1 => vec![0; stride],
+                _ => (0..stride).map(|i| if i < dim { rng.random_range(0..=top) } else { 0 }).collect(),
+            }
+        };
+        let rows: Vec<Vec<u8>> = (0..count).map(&mut row).collect();
+        let query = |at: usize| -> Vec<u8> {
+            let value = |i: usize| match at {
+                0 if signed => -127i8 as u8,
+                0 => top,
+                1 => 0,
+                _ if signed => (i * 37 % 255) as u8 & !128 | (i as u8) << 7,
+                _ => ((i * 91 + at) % (usize::from(top) + 1)) as u8,
+            };
+            (0..values).map(|i| if i < dim || are_sketches { value(i) } else { 0 }).collect()
+        };
+        let queries: Vec<Vec<u8>> = (0..19).map(query).collect();
+        let block = rows.concat();
+        let measured = |query: &[u8]| -> Vec<i32> {
+            let query: Vec<u8> = if are_sketches { [&levels, &levels, query].concat() } else { query.to_vec() };
+            // SAFETY: rows of `stride` bytes, and a query of as many values.
+            let one = |row: &Vec<u8>| unsafe { R::one(&Ruler::values(stride, 0), query.as_ptr(), row.as_ptr()) };
+            rows.iter().map(one).collect()
+        };
+        for kept in [4, 200] {
+            let mut tiles = Queries::default();
+            // Sketches are measured to the end of their blocks here, as values are given.
+            assert!(tiles.reset(queries.len(), 2 * kept, (if are_sketches { values } else { dim }, !signed)));
+            // All but one are set.
+            (0..19).filter(|at| *at != 7).for_each(|at| tiles.set(at, &queries[at]));
+            let rows = Rows { first: block.as_ptr(), stride, count, are_sketches };
+            let mut reduce = |list: &mut Vec<u64>| {
+                list.sort_unstable();
+                list.truncate(kept);
+                tiles::score(list[kept - 1])
+            };
+            // SAFETY: the caller checked the CPU; the block has the rows.
+            unsafe { tiles::scan(&mut tiles, rows, &levels, &mut reduce) };
+            for (at, query) in queries.iter().enumerate() {
+                let Some((list, offset)) = tiles.found(at) else {
+                    assert_eq!(at, 7);
+                    continue;
+                };
+                list.sort_unstable();
+                let found: Vec<i32> = list.iter().map(|entry| tiles::score(*entry) + offset).collect();
+                let all = measured(query);
+                let mut nearest = all.clone();
+                nearest.sort_unstable();
+                let kept = kept.min(count);
+                assert_eq!(found[..kept], nearest[..kept], "dim {dim}, {count} rows, query {at}");
+                assert!(list.iter().zip(&found).all(|(entry, distance)| all[*entry as u32 as usize] == *distance));
+            }
+        }
+    }
+}
+
+#[test]
+fn many_queries_and_rows_are_measured_as_one_and_one() {
+    if !tiles::is_there() {
+        return println!("there is no loop for many queries and rows on this machine");
+    }
+    for dim in [1, 4, 31, 64, 65, 100, 160, 1000, 16_384] {
+        agrees_in_tiles::<scalar::L2>(dim, 255, false, false);
+        agrees_in_tiles::<scalar::Dot>(dim, 127, true, false);
+        agrees_in_tiles::<scalar::SketchL2>(dim, 127, false, true);
+        agrees_in_tiles::<scalar::SketchDot>(dim, 127, true, true);
+    }
 }
 
 fn train(sample: &[f32], dim: usize, inner_product: bool) -> Option<Quantiser> {

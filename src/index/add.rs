@@ -1,5 +1,6 @@
 //! Adding: insert, update, revive, replace; one row or many, from one thread or several.
 
+use std::ops::Range;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::Mutex;
 
@@ -9,6 +10,7 @@ use crate::distance::kernel::Ruler;
 use crate::distance::normalise;
 use crate::error::{invalid, Error, Result};
 use crate::params::{Metric, MAX_RECORDS};
+use crate::search::scan::{self, Scan};
 use crate::search::scratch::Scratch;
 use crate::store::data::Data;
 use crate::store::view::View;
@@ -49,10 +51,13 @@ impl Index {
                 check_finite(vector).map_err(|e| e.context(format_args!("row {row}")))?;
             }
         }
-        let rows = Rows { next: AtomicUsize::new(0), stop: AtomicBool::new(false), keep_going };
+        let threads = super::query::threads_for(threads, labels.len(), ROWS_PER_THREAD);
+        // New labels are what is looked up, and they find no vacant places.
+        let looks_up = mode.guided && !mode.update_only && !(mode.replace_deleted && self.has_deletions());
+        let at_once = if looks_up { rows_at_once(labels.len(), threads) } else { 1 };
+        let rows = Rows { next: AtomicUsize::new(0), at_once, stop: AtomicBool::new(false), keep_going };
         let outcome = Mutex::new(Outcome { first: None, report });
         let work = || self.add_rows(vectors, labels, mode, &rows, &outcome);
-        let threads = super::query::threads_for(threads, labels.len(), ROWS_PER_THREAD);
         super::query::on_threads(threads, &work);
         self.renew_codes(threads);
         let first = lock(&outcome).first.take();
@@ -72,21 +77,31 @@ impl Index {
 
     fn add_rows(&self, vectors: &[f32], labels: &[u64], mode: AddMode, rows: &Rows, outcome: &Mutex<Outcome<'_>>) {
         self.core.with_scratch(|scratch| {
-            while let Some(row) = rows.take(labels.len()) {
-                let vector = &vectors[row * self.dim()..(row + 1) * self.dim()];
-                let result = self.add_one(vector, labels[row], mode, scratch);
-                if result.is_err() {
-                    rows.failed();
+            while let Some(block) = rows.take(labels.len()) {
+                scratch.make_lanes(1, self.store());
+                if block.len() > 1 {
+                    self.look_up(vectors, labels, block.clone(), scratch);
                 }
-                lock(outcome).row(row, result);
-                if row % 256 == 255 {
-                    self.renew_codes(1);
+                for row in block {
+                    if rows.are_stopped() {
+                        break;
+                    }
+                    let vector = &vectors[row * self.dim()..(row + 1) * self.dim()];
+                    let result = self.add_one(vector, (labels[row], row), mode, scratch);
+                    if result.is_err() {
+                        rows.failed();
+                    }
+                    lock(outcome).row(row, result);
+                    if row % 256 == 255 {
+                        self.renew_codes(1);
+                    }
                 }
             }
+            scratch.scan = Scan::default();
         });
     }
 
-    fn add_one(&self, vector: &[f32], label: u64, mode: AddMode, scratch: &mut Scratch) -> Result<()> {
+    fn add_one(&self, vector: &[f32], (label, row): (u64, usize), mode: AddMode, scratch: &mut Scratch) -> Result<()> {
         check_finite(vector)?;
         let length = self.prepare(vector, &mut scratch.vector);
         if !length.is_finite() {
@@ -100,7 +115,7 @@ impl Index {
             Some(_) if mode.insert_only => Err(Error::Exists(format!("label {label} exists").into())),
             Some((slot, revive)) => self.update(slot, label, length, revive, scratch),
             None if mode.update_only => Err(absent(label)),
-            None => self.add_new(label, length, mode, scratch),
+            None => self.add_new((label, row), length, mode, scratch),
         }
     }
 
@@ -123,7 +138,7 @@ impl Index {
         own.then_some((slot, true))
     }
 
-    fn add_new(&self, label: u64, length: f32, mode: AddMode, scratch: &mut Scratch) -> Result<()> {
+    fn add_new(&self, (label, row): (u64, usize), length: f32, mode: AddMode, scratch: &mut Scratch) -> Result<()> {
         if mode.replace_deleted {
             self.labels.reserve(1)?;
             if let Some(slot) = self.labels.take_vacant().and_then(|id| self.store().slot(id)) {
@@ -131,7 +146,7 @@ impl Index {
                 return self.update(slot, label, length, true, scratch);
             }
         }
-        self.insert(label, length, mode.guided, scratch)
+        self.insert(label, length, mode.guided.then_some(row), scratch)
     }
 
     /// Copies a vector to where it is worked with, normalised if the metric wants that; returns its length.
@@ -149,16 +164,18 @@ impl Index {
         Ruler::floats(self.dim())
     }
 
-    /// Adds the vector in the scratch, whose buffers are ready, under a new label, whose lock the caller holds.
-    pub(super) fn insert(&self, label: u64, length: f32, guided: bool, scratch: &mut Scratch) -> Result<()> {
+    /// Adds the vector in the scratch, whose buffers are ready, under a new label, whose lock the caller holds; `guided` by codes
+    /// as this row of what is added.
+    pub(super) fn insert(&self, label: u64, length: f32, guided: Option<usize>, scratch: &mut Scratch) -> Result<()> {
         self.check_capacity()?;
-        let Scratch { cell, work, integers, vector, lanes, .. } = scratch;
+        let Scratch { cell, work, integers, vector, lanes, scan, .. } = scratch;
         work.deletions = self.has_deletions();
         work.ef_construction = self.ef_construction;
         let level = self.core.graph().draw_level();
         let view = View::open(self.store(), cell, self.ruler());
         let mut claim = || self.claim(level, vector.bytes(), length, label);
-        if self.insert_coded(&view, (vector, level), guided, &mut claim, (work, integers), &mut lanes[0])? {
+        let guide = (&mut lanes[0], scan);
+        if self.insert_coded(&view, (vector, level), guided, &mut claim, (work, integers), guide)? {
             return Ok(());
         }
         self.engine.insert(self.core.graph(), &view, view.query(vector.bytes()), level, None, &mut claim, work)
@@ -206,6 +223,17 @@ impl Index {
     }
 }
 
+/// How many of `rows` guided rows a thread takes at a time: so many that looking them up together pays, and threads end together,
+/// or one.
+fn rows_at_once(rows: usize, threads: usize) -> usize {
+    let share = if threads == 1 { rows } else { rows / (4 * threads) };
+    if share < scan::LEAST {
+        1
+    } else {
+        share.min(scan::MOST)
+    }
+}
+
 /// Refuses NaN and infinity.
 pub(super) fn check_finite(vector: &[f32]) -> Result<()> {
     match vector.iter().position(|x| !x.is_finite()) {
@@ -217,17 +245,22 @@ pub(super) fn check_finite(vector: &[f32]) -> Result<()> {
 /// Rows being handed out to threads.
 struct Rows {
     next: AtomicUsize,
+    at_once: usize,
     stop: AtomicBool,
     keep_going: bool,
 }
 
 impl Rows {
-    fn take(&self, rows: usize) -> Option<usize> {
-        if self.stop.load(Ordering::Relaxed) {
+    fn take(&self, rows: usize) -> Option<Range<usize>> {
+        if self.are_stopped() {
             return None;
         }
-        let row = self.next.fetch_add(1, Ordering::Relaxed);
-        (row < rows).then_some(row)
+        let first = self.next.fetch_add(self.at_once, Ordering::Relaxed);
+        (first < rows).then(|| first..(first + self.at_once).min(rows))
+    }
+
+    fn are_stopped(&self) -> bool {
+        self.stop.load(Ordering::Relaxed)
     }
 
     fn failed(&self) {

@@ -1,7 +1,9 @@
 //! The codes of an index: when they are made, and queries that use them.
 
+use std::ops::Range;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use super::add::check_finite;
 use super::Index;
 use crate::codes::quantiser::CodedQuery;
 use crate::codes::{trained_on, Codes, FIRST, GROWTH};
@@ -12,6 +14,7 @@ use crate::search::guided;
 use crate::search::heap::Near;
 use crate::search::lanes::{Batch, Lane, LANES};
 use crate::search::query::Ask;
+use crate::search::scan::{self, Scan};
 use crate::search::scratch::{Hit, Scratch, Work};
 use crate::store::data::Data;
 use crate::store::view::{Query, View};
@@ -228,20 +231,51 @@ impl Index {
         Ok(true)
     }
 
-    /// Inserts by codes: if `guided`, with candidates that sketches or codes have found; else where codes are the vectors,
+    /// Looks up candidates of the rows to come, where that takes less time than a walk for each.
+    pub(super) fn look_up(&self, vectors: &[f32], labels: &[u64], rows: Range<usize>, scratch: &mut Scratch) {
+        let Scratch { cell, vector, lanes, scan, .. } = scratch;
+        scan.forget();
+        let (dim, ef) = (self.dim(), self.ef_construction);
+        if rows.len() < scan::LEAST || !Scan::is_worth(self.count(), dim, ef) {
+            return;
+        }
+        let view = View::open(self.store(), cell, self.ruler());
+        let Some(codes) = view.codes().filter(|_| !view.has_before()) else { return };
+        let Some(measured) = Measured::of(&view, codes, by_sketches(codes, ef)) else { return };
+        let lossless = view.codes_are_lossless(codes);
+        let (coded, sketches) = (&mut lanes[0].coded, measured.by_sketches);
+        if !scan.begin(rows.clone(), ef, (dim, self.metric == Metric::L2)) {
+            return;
+        }
+        for row in rows {
+            let floats = &vectors[row * dim..(row + 1) * dim];
+            if self.labels.with_slot(labels[row], |slot| slot.is_some()) || check_finite(floats).is_err() {
+                continue;
+            }
+            self.prepare(floats, vector);
+            codes.prepare(vector.floats(), coded);
+            coded.lossless &= lossless;
+            if coded.lossless || coded.is_usable() {
+                scan.set(row, if sketches { coded.sketch.bytes() } else { coded.code.bytes() }, sketches);
+            }
+        }
+        scan.run(&measured.walk, codes.levels(), sketches, self.has_deletions());
+    }
+
+    /// Inserts by codes: if `guided`, which is its row among those being added, with candidates that sketches or codes have found; else where codes are the vectors,
     /// with the same graph. False where neither is so; nothing was done then.
     pub(super) fn insert_coded(
         &self,
         view: &View<'_>,
         (vector, level): (&Data, usize),
-        guided: bool,
+        guided: Option<usize>,
         claim: &mut Claim<'_>,
         (work, integers): (&mut Work, &mut Work<i32>),
-        lane: &mut Lane,
+        (lane, scan): (&mut Lane, &mut Scan),
     ) -> Result<bool> {
         let Some(codes) = view.codes() else { return Ok(false) };
         let lossless = view.codes_are_lossless(codes);
-        if !lossless && !guided {
+        if !lossless && guided.is_none() {
             return Ok(false);
         }
         let Lane { coded, work: walk, .. } = lane;
@@ -254,7 +288,12 @@ impl Index {
         let sketches = by_sketches(codes, self.ef_construction);
         let Some(measured) = Measured::of(view, codes, sketches) else { return Ok(false) };
         let (query, ef) = measured.for_query(coded, self.ef_construction, LINK_SHARE);
-        let mut guide = guided.then(|| self.code_engine.guide(measured.by_sketches, &measured.walk, query, ef, walk));
+        // What codes of another generation have found is as good; only the order among the youngest may not be theirs.
+        let found_among = guided.and_then(|row| scan.take(row, &measured.walk, deletions, &mut walk.near));
+        let ef = if found_among.is_some() { self.ef_construction } else { ef };
+        let engine = &self.code_engine;
+        let mut guide =
+            guided.map(|_| engine.guide(measured.by_sketches, &measured.walk, query, ef, found_among, walk));
         let graph = self.core.graph();
         if let Some(codes) = measured.codes().filter(|_| coded.lossless) {
             let code = codes.query(coded.code.bytes());
@@ -286,8 +325,8 @@ pub(super) fn by_sketches(codes: &Codes, ef: usize) -> bool {
 
 /// What a walk measures in a session.
 pub(super) struct Measured<'v> {
-    walk: View<'v>,
-    by_sketches: bool,
+    pub(super) walk: View<'v>,
+    pub(super) by_sketches: bool,
     /// Codes beside sketches, if they are kept.
     beside: Option<View<'v>>,
 }
@@ -312,7 +351,7 @@ impl<'v> Measured<'v> {
 
     /// The query in the session of the walk, and how many candidates to keep to find as much as a walk by vectors that keeps
     /// `ef`: by sketches more by one in `share`, by codes that blur by one in 32.
-    fn for_query<'a>(&'a self, coded: &'a CodedQuery, ef: usize, share: usize) -> (Query<'a>, usize) {
+    pub(super) fn for_query<'a>(&'a self, coded: &'a CodedQuery, ef: usize, share: usize) -> (Query<'a>, usize) {
         let (bytes, more) = match (self.by_sketches, coded.lossless) {
             (true, _) => (coded.sketch.bytes(), ef / share + 3),
             (false, true) => (coded.code.bytes(), 0),

@@ -56,6 +56,6 @@ impl Index {
         let _change = self.core.change();
         let _label = labels.lock(label);
         self.get_buffers_ready(scratch)?;
-        self.insert(label, length, false, scratch)
+        self.insert(label, length, None, scratch)
     }
 }

@@ -1,6 +1,9 @@
+mod scan;
+
 use rand::{rngs::SmallRng, Rng, SeedableRng};
 
 use super::{AddMode, Index};
+use crate::codes::tiles;
 use crate::error::Error;
 use crate::params::{Exactness, Metric, Params};
 use crate::search::scratch::Scratch;
@@ -361,39 +364,40 @@ fn guided_adds_make_as_good_a_graph() {
             }
         }
         let labels: Vec<u64> = (0..4000).collect();
-        let [exact, guided] = [false, true].map(|guided| {
+        // By f32, and guided, one after the other and together.
+        let [exact, singly, together] = [(false, 4000), (true, 1), (true, 4000)].map(|(guided, at_once)| {
             let index = Index::new(&Params { metric, m: 8, ef_construction: 60, ..Params::new(dim) }).unwrap();
             let mode = AddMode { guided, ..AddMode::default() };
             // Without codes, with codes, with some records deleted.
             for range in [0..1500, 1500..3000, 3000..4000] {
-                index
-                    .add(
-                        &vectors[range.start * dim..range.end * dim],
-                        &labels[range.clone()],
-                        mode,
-                        1,
-                        false,
-                        &mut |_, _| {},
-                    )
-                    .unwrap();
+                let rows = vectors[range.start * dim..range.end * dim].chunks(at_once * dim);
+                for (vectors, labels) in rows.zip(labels[range.clone()].chunks(at_once)) {
+                    index.add(vectors, labels, mode, 1, false, &mut |_, _| {}).unwrap();
+                }
                 if range.start == 1500 {
                     (0..300).for_each(|label| index.mark_deleted(label).unwrap());
                 }
             }
             index
         });
-        assert_eq!(guided.store().codes().unwrap().sketches().is_some(), dim > 64, "{metric:?}, {dim}");
         let nearest = ask(&exact, &queries, 10, 4000, Exactness::F32);
-        let [of_exact, of_guided] =
-            [&exact, &guided].map(|index| shared(&ask(index, &queries, 10, 40, Exactness::F32), &nearest, 10));
-        assert!(of_guided > of_exact - 0.015, "{metric:?}, {dim}: recall {of_guided}, exact {of_exact}");
+        let recall = |index: &Index| shared(&ask(index, &queries, 10, 40, Exactness::F32), &nearest, 10);
         let links =
-            |index: &Index| -> usize { index.store().slots().map(|slot| index.store().links0(slot).len()).sum() };
-        let share = links(&guided) as f64 / links(&exact) as f64;
-        assert!((0.98..1.02).contains(&share), "{metric:?}, {dim}: {share} of the links");
-        let differ = exact.store().slots().any(|s| !exact.store().links0(s).raw().eq(guided.store().links0(s).raw()));
-        assert!(differ || integers && dim == 40, "{metric:?}, {dim}: codes had no say");
-        assert!(ask(&guided, &queries, 10, 60, Exactness::Default).iter().all(|(label, _)| *label >= 300));
+            |index: &Index| -> f64 { index.store().slots().map(|s| index.store().links0(s).len() as f64).sum() };
+        // Those that are looked up together have candidates that no walk of this size finds among vectors so alike: better
+        // recall, and lists that are fuller by up to 0.036 (L2, 140).
+        let (least, fullest) = if tiles::is_there() { (0.0, 1.05) } else { (-0.015, 1.02) };
+        for (guided, least, fullest) in [(singly, -0.015, 1.02), (together, least, fullest)] {
+            assert_eq!(guided.store().codes().unwrap().sketches().is_some(), dim > 64, "{metric:?}, {dim}");
+            let [of_exact, of_guided] = [&exact, &guided].map(recall);
+            assert!(of_guided > of_exact + least, "{metric:?}, {dim}: recall {of_guided}, exact {of_exact}");
+            let share = links(&guided) / links(&exact);
+            assert!((0.98..fullest).contains(&share), "{metric:?}, {dim}: {share} of the links");
+            let list = |index: &Index, slot| index.store().links0(slot).raw().collect::<Vec<u32>>();
+            let differ = exact.store().slots().any(|slot| list(&exact, slot) != list(&guided, slot));
+            assert!(differ || integers && dim == 40, "{metric:?}, {dim}: codes had no say");
+            assert!(ask(&guided, &queries, 10, 60, Exactness::Default).iter().all(|(label, _)| *label >= 300));
+        }
     }
 }
 
@@ -434,7 +438,7 @@ fn a_guided_add_begins_below_an_entry_point_to_come() {
     let nearest = search(&index, query, 1, 1500)[0].0;
     index.core().with_scratch(|scratch| {
         index.get_buffers_ready(scratch).unwrap();
-        let Scratch { cell, work, integers, vector, lanes, .. } = scratch;
+        let Scratch { cell, work, integers, vector, lanes, scan, .. } = scratch;
         vector.floats_mut().copy_from_slice(query);
         work.ef_construction = 100;
         let view = View::open(index.store(), cell, index.ruler());
@@ -443,7 +447,9 @@ fn a_guided_add_begins_below_an_entry_point_to_come() {
         graph.set_entry(young, index.store().level(young));
         assert!(view.slot(young.id()).is_none());
         let mut claim = || graph.claim(0, vector.bytes(), 1.0, 8000);
-        assert!(index.insert_coded(&view, (vector, 0), true, &mut claim, (work, integers), &mut lanes[0]).unwrap());
+        assert!(index
+            .insert_coded(&view, (vector, 0), Some(0), &mut claim, (work, integers), (&mut lanes[0], scan))
+            .unwrap());
     });
     let slot = index.store().slots().last().unwrap();
     assert!(index.store().links0(slot).contains(index.store().slot(nearest as u32).unwrap()));

@@ -13,7 +13,7 @@ use crate::graph::Graph;
 use crate::search::certified::{self, Coded};
 use crate::search::engine::InsertLoop;
 use crate::search::filter::Accept;
-use crate::search::guided::{self, Guide, WalkLoop};
+use crate::search::guided::{self, Guide, WalkLoop, YoungerLoop};
 use crate::search::heap::Near;
 use crate::search::hop::Hop;
 use crate::search::lanes::{self, Batch, Lane};
@@ -34,6 +34,7 @@ type MeasureLoop = unsafe fn(&View<'_>, Query<'_>, &[Near<i32>], (&Codes, &Coded
 pub(crate) struct CodeEngine {
     /// By codes, by sketches.
     walk: [WalkLoop; 2],
+    younger: [YoungerLoop; 2],
     run: [RunLoop; 2],
     rescore: RescoreLoop,
     insert: InsertLoop<i32>,
@@ -57,6 +58,17 @@ macro_rules! shells {
                 work: &mut Work<i32>,
             ) -> Result<()> {
                 guided::walk::<K>(view, query, entry, ef, accept, work)
+            }
+
+            $(#[target_feature(enable = $feature)])?
+            unsafe fn younger_shell<K: Kernel<Distance = i32>>(
+                view: &View<'_>,
+                query: Query<'_>,
+                count: usize,
+                ef: usize,
+                work: &mut Work<i32>,
+            ) {
+                guided::add_younger::<K>(view, query, count, ef, work)
             }
 
             $(#[target_feature(enable = $feature)])?
@@ -112,6 +124,7 @@ macro_rules! shells {
 
             pub(super) const ENGINE: CodeEngine = CodeEngine {
                 walk: [walk_shell::<$codes>, walk_shell::<$sketches>],
+                younger: [younger_shell::<$codes>, younger_shell::<$sketches>],
                 run: [run_shell::<$codes>, run_shell::<$sketches>],
                 rescore: rescore_shell,
                 insert: insert_shell,
@@ -195,17 +208,19 @@ impl CodeEngine {
         unsafe { (self.walk[usize::from(sketches)])(view, query, entry, ef, accept, work) }
     }
 
-    /// The same to come, for an insertion.
+    /// The same to come, for an insertion, or, if `work` has the nearest of some records already, [`guided::add_younger`].
     pub(crate) fn guide<'a, 'v>(
         &self,
         sketches: bool,
         view: &'a View<'v>,
         query: Query<'a>,
         ef: usize,
+        found_among: Option<usize>,
         work: &'a mut Work<i32>,
     ) -> Guide<'a, 'v> {
+        let kind = usize::from(sketches);
         // SAFETY: see above.
-        unsafe { Guide::new(self.walk[usize::from(sketches)], view, query, ef, work) }
+        unsafe { Guide::new((self.walk[kind], self.younger[kind]), view, query, ef, found_among, work) }
     }
 
     /// [`lanes::run`].

@@ -18,34 +18,47 @@ use crate::store::Slot;
 pub(crate) type WalkLoop =
     unsafe fn(&View<'_>, Query<'_>, Option<(Slot, usize)>, usize, Option<&Accept<'_>>, &mut Work<i32>) -> Result<()>;
 
-/// A walk that is ready to begin.
+/// The loop of [`add_younger`].
+pub(crate) type YoungerLoop = unsafe fn(&View<'_>, Query<'_>, usize, usize, &mut Work<i32>);
+
+/// A walk that is ready to begin, or what was found already.
 pub(crate) struct Guide<'a, 'v> {
     walk: WalkLoop,
+    younger: YoungerLoop,
     /// The session on what the walk measures, and the query in that.
     view: &'a View<'v>,
     query: Query<'a>,
     /// How many records it keeps.
     ef: usize,
+    /// `work` has the nearest of so many records.
+    found_among: Option<usize>,
     work: &'a mut Work<i32>,
 }
 
 impl<'a, 'v> Guide<'a, 'v> {
     /// # Safety
     ///
-    /// The loop is of an instruction set that this machine has.
+    /// The loops are of an instruction set that this machine has.
     pub(crate) unsafe fn new(
-        walk: WalkLoop,
+        (walk, younger): (WalkLoop, YoungerLoop),
         view: &'a View<'v>,
         query: Query<'a>,
         ef: usize,
+        found_among: Option<usize>,
         work: &'a mut Work<i32>,
     ) -> Self {
-        Self { walk, view, query, ef, work }
+        Self { walk, younger, view, query, ef, found_among, work }
     }
 
     /// The nearest records by what the walk measures that can be reached on the ground by a descent from `start` and its
-    /// level, nearest first; None if that is younger than the session, which does not see it then.
+    /// level, nearest first; None if that is younger than the session, which does not see it then. Where some were found
+    /// already ([`super::scan`]), those and the younger ones, in no order.
     pub(crate) fn find(&mut self, start: (Slot, usize)) -> Result<Option<&[Near<i32>]>> {
+        if let Some(count) = self.found_among {
+            // SAFETY: see new.
+            unsafe { (self.younger)(self.view, self.query, count, self.ef, self.work) };
+            return Ok(Some(&self.work.near));
+        }
         // SAFETY: see new.
         unsafe { (self.walk)(self.view, self.query, Some(start), self.ef, None, self.work)? };
         Ok(self.view.slot(start.0.id()).map(|_| &self.work.near[..]))
@@ -76,6 +89,28 @@ pub(crate) fn walk<K: Kernel>(
         near.extend(pool.iter().filter_map(|(id, distance)| Some(Near { distance, slot: view.slot(id)? })));
     }
     Ok(())
+}
+
+/// Adds to `work.near`, which has the nearest of the first `count` records, those of the others that are nearer than the last of
+/// them, or all while there are fewer than `ef`; not what nobody is linked to yet.
+#[inline(always)]
+pub(crate) fn add_younger<K: Kernel<Distance = i32>>(
+    view: &View<'_>,
+    query: Query<'_>,
+    count: usize,
+    ef: usize,
+    work: &mut Work<i32>,
+) {
+    let Work { hop, near, deletions, .. } = work;
+    let bound = near.get(ef - 1).map_or(i32::MAX, |near| near.distance);
+    let others = (count..view.count()).filter_map(|id| view.slot(id as u32));
+    let are_linked = |slot: &Slot| view.store().links0(*slot).len() > 0 && !(*deletions && view.is_deleted(*slot));
+    hop.reserve(view.count().saturating_sub(count));
+    let count = hop.take(others.filter(are_linked));
+    hop.measure::<K>(view, query, count);
+    let others =
+        hop.slots[..count].iter().zip(&hop.distances).map(|(slot, distance)| Near { distance: *distance, slot: *slot });
+    near.extend(others.filter(|near| near.distance < bound));
 }
 
 /// Measures by codes that are the vectors what a walk on sketches found, and leaves it in `work.near`, nearest first.

@@ -20,6 +20,7 @@ pub(crate) mod lanes;
 pub(crate) mod layer;
 pub(crate) mod pool;
 pub(crate) mod query;
+pub(crate) mod scan;
 pub(crate) mod scratch;
 pub(crate) mod until;
 pub(crate) mod visited;

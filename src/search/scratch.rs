@@ -14,6 +14,7 @@ use crate::search::heap::{Heap, Near};
 use crate::search::hop::Hop;
 use crate::search::lanes::Lane;
 use crate::search::pool::Pool;
+use crate::search::scan::Scan;
 use crate::search::visited::Visited;
 use crate::store::data::Data;
 use crate::store::hash_order::HashOrder;
@@ -140,6 +141,8 @@ pub(crate) struct Scratch {
     pub(crate) vector: Data,
     /// The queries of a batch that codes guide.
     pub(crate) lanes: Vec<Lane>,
+    /// The candidates of a block of new records.
+    pub(crate) scan: Scan,
     home: Arc<Home>,
 }
 
@@ -177,8 +180,8 @@ impl Scratches {
             let vector = Data::new(store.layout().vector_bytes);
             let cell = store.rewrites().register();
             let (work, integers, keys) = Default::default();
-            let lanes = Vec::new();
-            Box::new(Scratch { cell, work, integers, keys, vector, lanes, home: Arc::clone(&self.0) })
+            let (lanes, scan) = Default::default();
+            Box::new(Scratch { cell, work, integers, keys, vector, lanes, scan, home: Arc::clone(&self.0) })
         })
     }
 }

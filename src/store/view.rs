@@ -167,6 +167,12 @@ impl<'a> View<'a> {
         self.rows.wrapping_add(slot.index() * self.stride)
     }
 
+    /// Address of the row of the first record, and bytes from one to the next; none of them is written while the session is
+    /// open and [`View::has_before`] says no.
+    pub(crate) fn rows(&self) -> (*const u8, usize) {
+        (self.rows, self.stride)
+    }
+
     /// Bytes of what is measured of a record.
     #[inline(always)]
     pub(crate) fn row_bytes(&self) -> usize {
