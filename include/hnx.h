@@ -11,8 +11,8 @@
  * fork: a child may query and free the indexes of its parent. It may change one (in memory) when no thread was
  * changing it at the time of the fork, and its first change must have the index to itself. It must not persist.
  * dlclose: the library stays mapped.
- * Address space: each index reserves 64 GiB or more of it, but no memory, and 14 to 20 mappings: Linux allows a
- * process 65,530 of those (vm.max_map_count), which is enough for some 3,000 indexes.
+ * Address space: each index reserves 64 GiB or more of it, less under RLIMIT_AS and where the system has little, but no
+ * memory, and 14 to 20 mappings: Linux allows a process 65,530 of those (vm.max_map_count), enough for some 3,000 indexes.
  * Environment: HNX_CPU ("scalar", "avx2", "avx512", "neon") lowers the instruction set; read once.
  * Systems: Linux on x86-64 and AArch64. For macOS and Windows the library is compile-checked, not run. On Windows paths
  * are UTF-8, HNX_LOAD_MMAP reads files, and a power cut may lose the last change of a name.
@@ -106,10 +106,10 @@
 /*
  hnx_add_options.flags: codes find the candidates for the links of a new record; f32, or codes that are the vectors, choose
  among them. Faster; recall at a given ef is that of an exact build, but the graph is not hnswlib's to the link. Give many
- rows to a call: on CPUs with AVX-512 and VNNI the candidates of 16 to 128 rows are looked up in all records together, as
- long as that takes less time than a walk for each (200 candidates: up to 100,000 records of 100 floats). So the graph also
- depends on the CPU and on how rows are handed over. An update may wait for a look-up, some milliseconds. Without codes
- (HNX_EXACTNESS_GUIDED) without effect.
+ rows to a call (64 or more to each thread, 16 to a single one): on CPUs with AVX-512 and VNNI the candidates of up to 128
+ rows are looked up in all records together, as long as that takes less time than a walk for each (200 candidates: up to
+ 120,000 records of 100 floats). So the graph also depends on the CPU and on how rows are handed over. An update waits for a
+ look-up, about a millisecond. Without codes (HNX_EXACTNESS_GUIDED) without effect.
  */
 #define HNX_ADD_GUIDED 8
 
@@ -1234,8 +1234,9 @@ void hnx_free(struct hnx_index *index);
  Returns HNX_OK when every row was applied, else the status of the first row that was not:
  HNX_ERR_INVALID_ARGUMENT (NULL, a value that is not finite), HNX_ERR_FULL, HNX_ERR_EXISTS and HNX_ERR_NOT_FOUND
  (insert or update only), HNX_ERR_READ_ONLY, HNX_ERR_OUT_OF_MEMORY. A row that failed has changed nothing.
- Threads: any thread, any time. An update waits for the queries that run when it begins (microseconds), never the
- other way round.
+ Threads: any thread, any time. An update waits for the queries that run when it begins (microseconds; look-ups of
+ HNX_ADD_GUIDED: about a millisecond), never the other way round. With several threads, all rows before the one that failed
+ were applied, and some of those after it.
 
  # Safety
  index is NULL or a live handle; vectors, labels and out_row_status have the sizes above; options is NULL or

@@ -1,6 +1,8 @@
 //! Many queries against many rows, all with all: what is measured, for whom, and what is found. The loop is [`super::tiles_vnni`];
 //! other instruction sets have none yet.
 
+use std::ops::Range;
+
 use crate::distance::Level;
 
 /// Queries that are measured at once.
@@ -32,10 +34,24 @@ pub(crate) struct Queries {
 /// Rows to be measured.
 #[derive(Clone, Copy)]
 pub(crate) struct Rows {
+    /// The row of id 0, and the bytes from one to the next.
     pub(crate) first: *const u8,
     pub(crate) stride: usize,
-    pub(crate) count: usize,
+    /// A row that is elsewhere, and where.
+    pub(crate) moved: (usize, *const u8),
     pub(crate) are_sketches: bool,
+}
+
+impl Rows {
+    /// Where the row of an id is.
+    #[inline(always)]
+    pub(super) fn row(&self, id: usize) -> *const u8 {
+        if id == self.moved.0 {
+            self.moved.1
+        } else {
+            self.first.wrapping_add(id * self.stride)
+        }
+    }
 }
 
 /// Reduces a list that is full; returns the score that rows must be below from then on.
@@ -98,9 +114,15 @@ fn filled<T: Copy>(list: &mut Vec<T>, count: usize, value: T) -> bool {
     is_there
 }
 
-/// The score in an entry: mapped so that entries order as scores do, it stands above the number of a row.
+/// The score in an entry: mapped so that entries order as scores do, it stands above the inverted id; of equal ones the larger id
+/// is first, as in [`crate::graph::select`].
 pub(crate) fn score(entry: u64) -> i32 {
     ((entry >> 32) as u32 ^ 1 << 31) as i32
+}
+
+/// The id in an entry.
+pub(crate) fn id(entry: u64) -> u32 {
+    !(entry as u32)
 }
 
 /// Whether this machine has the loop.
@@ -111,17 +133,23 @@ pub(crate) fn is_there() -> bool {
     return false;
 }
 
-/// Measures all queries against all rows, and puts those below a query's bound in its list, which `reduce` reduces to less than
-/// `full` whenever it is full.
+/// Measures all queries against the rows of some ids, the last ones first, and puts those below a query's bound in its list, which
+/// `reduce` reduces to less than `full` whenever it is full.
 ///
 /// # Safety
-/// [`is_there`]. Rows are readable, and were made as the queries were; `levels` are those of sketches.
-pub(crate) unsafe fn scan(queries: &mut Queries, rows: Rows, levels: &[u8], reduce: &mut Reduce<'_>) {
+/// [`is_there`]. Rows are readable, and hold as many values as queries do; `levels` are those of sketches.
+pub(crate) unsafe fn scan(
+    queries: &mut Queries,
+    rows: Rows,
+    ids: Range<usize>,
+    levels: &[u8],
+    reduce: &mut Reduce<'_>,
+) {
     #[cfg(target_arch = "x86_64")]
     // SAFETY: the caller's promise.
     unsafe {
-        super::tiles_vnni::scan(queries, rows, levels, reduce);
+        super::tiles_vnni::scan(queries, rows, ids, levels, reduce);
     }
     #[cfg(not(target_arch = "x86_64"))]
-    let _ = (queries, rows, levels, reduce);
+    let _ = (queries, rows, ids, levels, reduce);
 }

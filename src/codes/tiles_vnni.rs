@@ -1,6 +1,6 @@
 //! Many queries against many rows: AVX-512 with VNNI. Thirty-two rows at a time are turned so that four values of sixteen rows
-//! fill a register; those of a query are then multiplied with all of them, and no sum goes across a register. A distance costs
-//! a sixth of what it costs on its own, and a row is fetched from memory once for all queries.
+//! fill a register; those of a query are then multiplied with all of them, so that no sum goes across a register, and a row is
+//! fetched from memory once for all queries.
 
 #![allow(
     clippy::needless_range_loop,
@@ -8,6 +8,7 @@
 )]
 
 use std::arch::x86_64::*;
+use std::ops::Range;
 
 use super::sketch::{BLOCK, LEVELS};
 use super::tiles::{Queries, Reduce, Rows, AT_ONCE, GROUPS, LANES};
@@ -19,19 +20,29 @@ const TILE: usize = LANES * GROUPS;
 /// # Safety
 /// The CPU has AVX-512 with BW, VL and VNNI. Rows are readable, `levels` are those of sketches.
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma")]
-pub(crate) unsafe fn scan(queries: &mut Queries, rows: Rows, levels: &[u8], reduce: &mut Reduce<'_>) {
+pub(crate) unsafe fn scan(
+    queries: &mut Queries,
+    rows: Rows,
+    ids: Range<usize>,
+    levels: &[u8],
+    reduce: &mut Reduce<'_>,
+) {
     let Queries { values, bounds, found, full, steps, is_l2, tile, .. } = queries;
     let (full, steps, is_l2) = (*full, *steps, *is_l2);
     let mut copies = [0; LEVELS];
     if rows.are_sketches {
         copies[..16].copy_from_slice(levels);
     }
-    let mut start = 0;
-    while start < rows.count {
-        let left = rows.count - start;
+    let mut start = ids.start + ids.len().next_multiple_of(TILE);
+    while start > ids.start {
+        start -= TILE;
+        let (left, last) = (ids.end - start, ids.end - 1);
         // SAFETY: the caller's promise.
         let norms = unsafe {
-            [turn(rows, start, &copies, (tile, 0), is_l2), turn(rows, start + LANES, &copies, (tile, 1), is_l2)]
+            [
+                turn(rows, (start, last), &copies, (tile, 0), is_l2),
+                turn(rows, (start + LANES, last), &copies, (tile, 1), is_l2),
+            ]
         };
         let mut eight = 0;
         while eight * AT_ONCE < bounds.len() {
@@ -57,11 +68,10 @@ pub(crate) unsafe fn scan(queries: &mut Queries, rows: Rows, levels: &[u8], redu
             }
             eight += 1;
         }
-        start += TILE;
     }
 }
 
-/// Appends the scores in `scores` whose bits are set, above the ids from `first` on.
+/// Appends the scores in `scores` whose bits are set, as entries of the ids from `first` on.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma")]
 fn put(list: &mut Vec<u64>, scores: __m512i, first: usize, set: u16) {
@@ -69,10 +79,11 @@ fn put(list: &mut Vec<u64>, scores: __m512i, first: usize, set: u16) {
     // As numbers without a sign they order as they do.
     let scores = _mm512_xor_si512(scores, _mm512_set1_epi32(i32::MIN));
     let halves = [_mm512_castsi512_si256(scores), _mm512_extracti64x4_epi64::<1>(scores)];
-    let ids = _mm512_add_epi64(_mm512_set1_epi64(first as i64), _mm512_setr_epi64(0, 1, 2, 3, 4, 5, 6, 7));
+    let ids =
+        _mm512_sub_epi64(_mm512_set1_epi64(i64::from(!(first as u32))), _mm512_setr_epi64(0, 1, 2, 3, 4, 5, 6, 7));
     for half in 0..2 {
         let set = (set >> (8 * half)) as u8;
-        let ids = _mm512_add_epi64(ids, _mm512_set1_epi64(8 * half as i64));
+        let ids = _mm512_sub_epi64(ids, _mm512_set1_epi64(8 * half as i64));
         let entries = _mm512_or_si512(_mm512_slli_epi64::<32>(_mm512_cvtepu32_epi64(halves[half])), ids);
         // SAFETY: there is room for 16 from the length on, of which each half takes no more than 8.
         unsafe {
@@ -108,7 +119,7 @@ unsafe fn products(tile: &[[i32; LANES]], values: &[[i32; AT_ONCE]]) -> [[__m512
     sums
 }
 
-/// Turns 16 rows, those from `start` on, into a group of the tile. Returns what is added to their scores, for squared L2: the
+/// Turns 16 rows, those from `start` on, into a group of the tile; what is beyond the last is the last. Returns what is added to their scores, for squared L2: the
 /// square, less what the flipped sign of a query's bytes brings.
 ///
 /// # Safety
@@ -117,20 +128,19 @@ unsafe fn products(tile: &[[i32; LANES]], values: &[[i32; AT_ONCE]]) -> [[__m512
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma")]
 unsafe fn turn(
     rows: Rows,
-    start: usize,
+    (start, last): (usize, usize),
     levels: &[u8; LEVELS],
     (tile, group): (&mut [[i32; LANES]], usize),
     is_l2: bool,
 ) -> __m512i {
     let steps = tile.len() / GROUPS;
-    let last = rows.count - 1;
     let (mut squares, mut values) = (_mm512_setzero_si512(), _mm512_setzero_si512());
     for first in (0..steps).step_by(LANES) {
         let mut lines = [_mm512_setzero_si512(); LANES];
         for lane in 0..LANES {
             // SAFETY: a row that is there; blocks of a sketch are whole, codes are read up to their end.
             lines[lane] = unsafe {
-                let row = rows.first.add((start + lane).min(last) * rows.stride);
+                let row = rows.row((start + lane).min(last));
                 if rows.are_sketches {
                     opened(row.add(first / LANES * BLOCK), levels)
                 } else if first * 4 + 64 <= rows.stride {

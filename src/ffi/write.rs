@@ -22,8 +22,9 @@ use crate::params::Exactness;
 /// Returns HNX_OK when every row was applied, else the status of the first row that was not:
 /// HNX_ERR_INVALID_ARGUMENT (NULL, a value that is not finite), HNX_ERR_FULL, HNX_ERR_EXISTS and HNX_ERR_NOT_FOUND
 /// (insert or update only), HNX_ERR_READ_ONLY, HNX_ERR_OUT_OF_MEMORY. A row that failed has changed nothing.
-/// Threads: any thread, any time. An update waits for the queries that run when it begins (microseconds), never the
-/// other way round.
+/// Threads: any thread, any time. An update waits for the queries that run when it begins (microseconds; look-ups of
+/// HNX_ADD_GUIDED: about a millisecond), never the other way round. With several threads, all rows before the one that failed
+/// were applied, and some of those after it.
 ///
 /// # Safety
 /// index is NULL or a live handle; vectors, labels and out_row_status have the sizes above; options is NULL or

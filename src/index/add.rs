@@ -1,7 +1,7 @@
 //! Adding: insert, update, revive, replace; one row or many, from one thread or several.
 
 use std::ops::Range;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::Mutex;
 
 use super::remove::absent;
@@ -55,7 +55,7 @@ impl Index {
         // New labels are what is looked up, and they find no vacant places.
         let looks_up = mode.guided && !mode.update_only && !(mode.replace_deleted && self.has_deletions());
         let at_once = if looks_up { rows_at_once(labels.len(), threads) } else { 1 };
-        let rows = Rows { next: AtomicUsize::new(0), at_once, stop: AtomicBool::new(false), keep_going };
+        let rows = Rows { next: AtomicUsize::new(0), at_once, failed: AtomicUsize::new(usize::MAX), keep_going };
         let outcome = Mutex::new(Outcome { first: None, report });
         let work = || self.add_rows(vectors, labels, mode, &rows, &outcome);
         super::query::on_threads(threads, &work);
@@ -77,19 +77,19 @@ impl Index {
 
     fn add_rows(&self, vectors: &[f32], labels: &[u64], mode: AddMode, rows: &Rows, outcome: &Mutex<Outcome<'_>>) {
         self.core.with_scratch(|scratch| {
-            while let Some(block) = rows.take(labels.len()) {
+            while let Some(block) = rows.take(labels.len(), || self.looks_up()) {
                 scratch.make_lanes(1, self.store());
                 if block.len() > 1 {
                     self.look_up(vectors, labels, block.clone(), scratch);
                 }
                 for row in block {
-                    if rows.are_stopped() {
+                    if rows.end_before(row) {
                         break;
                     }
                     let vector = &vectors[row * self.dim()..(row + 1) * self.dim()];
                     let result = self.add_one(vector, (labels[row], row), mode, scratch);
                     if result.is_err() {
-                        rows.failed();
+                        rows.failed(row);
                     }
                     lock(outcome).row(row, result);
                     if row % 256 == 255 {
@@ -245,27 +245,28 @@ pub(super) fn check_finite(vector: &[f32]) -> Result<()> {
 /// Rows being handed out to threads.
 struct Rows {
     next: AtomicUsize,
+    /// How many, where looking them up together pays.
     at_once: usize,
-    stop: AtomicBool,
+    /// The first that failed so far: those before it are tried.
+    failed: AtomicUsize,
     keep_going: bool,
 }
 
 impl Rows {
-    fn take(&self, rows: usize) -> Option<Range<usize>> {
-        if self.are_stopped() {
-            return None;
-        }
-        let first = self.next.fetch_add(self.at_once, Ordering::Relaxed);
-        (first < rows).then(|| first..(first + self.at_once).min(rows))
+    fn take(&self, rows: usize, together: impl Fn() -> bool) -> Option<Range<usize>> {
+        let many = if self.at_once > 1 && together() { self.at_once } else { 1 };
+        let first = self.next.fetch_add(many, Ordering::Relaxed);
+        (first < rows && !self.end_before(first)).then(|| first..(first + many).min(rows))
     }
 
-    fn are_stopped(&self) -> bool {
-        self.stop.load(Ordering::Relaxed)
+    /// Whether a row before this one has failed, and is the last then.
+    fn end_before(&self, row: usize) -> bool {
+        self.failed.load(Ordering::Relaxed) < row
     }
 
-    fn failed(&self) {
+    fn failed(&self, row: usize) {
         if !self.keep_going {
-            self.stop.store(true, Ordering::Relaxed);
+            self.failed.fetch_min(row, Ordering::Relaxed);
         }
     }
 }

@@ -236,30 +236,43 @@ impl Index {
         let Scratch { cell, vector, lanes, scan, .. } = scratch;
         scan.forget();
         let (dim, ef) = (self.dim(), self.ef_construction);
-        if rows.len() < scan::LEAST || !Scan::is_worth(self.count(), dim, ef) {
-            return;
-        }
-        let view = View::open(self.store(), cell, self.ruler());
-        let Some(codes) = view.codes().filter(|_| !view.has_before()) else { return };
-        let Some(measured) = Measured::of(&view, codes, by_sketches(codes, ef)) else { return };
-        let lossless = view.codes_are_lossless(codes);
-        let (coded, sketches) = (&mut lanes[0].coded, measured.by_sketches);
-        if !scan.begin(rows.clone(), ef, (dim, self.metric == Metric::L2)) {
-            return;
-        }
-        for row in rows {
-            let floats = &vectors[row * dim..(row + 1) * dim];
-            if self.labels.with_slot(labels[row], |slot| slot.is_some()) || check_finite(floats).is_err() {
-                continue;
+        let mut begun = false;
+        // A session after the other: updates wait for each.
+        loop {
+            let view = View::open(self.store(), cell, self.ruler());
+            let found =
+                view.codes().and_then(|codes| Some((codes, Measured::of(&view, codes, by_sketches(codes, ef))?)));
+            let Some((codes, measured)) = found else { return scan.forget() };
+            let sketches = measured.by_sketches;
+            if !begun {
+                begun = scan.begin(rows.len(), (ef, view.count()), codes, (dim, self.metric == Metric::L2));
+                let lossless = view.codes_are_lossless(codes);
+                for row in rows.clone().filter(|_| begun) {
+                    let floats = &vectors[row * dim..(row + 1) * dim];
+                    if self.labels.with_slot(labels[row], |slot| slot.is_some()) || check_finite(floats).is_err() {
+                        continue;
+                    }
+                    self.prepare(floats, vector);
+                    let coded = &mut lanes[0].coded;
+                    codes.prepare(vector.floats(), coded);
+                    coded.lossless &= lossless;
+                    if coded.lossless || coded.is_usable() {
+                        scan.set(row, if sketches { coded.sketch.bytes() } else { coded.code.bytes() }, sketches);
+                    }
+                }
             }
-            self.prepare(floats, vector);
-            codes.prepare(vector.floats(), coded);
-            coded.lossless &= lossless;
-            if coded.lossless || coded.is_usable() {
-                scan.set(row, if sketches { coded.sketch.bytes() } else { coded.code.bytes() }, sketches);
+            if !begun || scan.len() < scan::LEAST || !scan.is_by(codes) {
+                return scan.forget();
+            }
+            if !scan.run(&measured.walk, codes.levels(), sketches, self.has_deletions()) {
+                return;
             }
         }
-        scan.run(&measured.walk, codes.levels(), sketches, self.has_deletions());
+    }
+
+    /// Whether rows that are added are worth being looked up together.
+    pub(super) fn looks_up(&self) -> bool {
+        self.store().has_codes() && Scan::is_worth(self.count(), self.dim(), self.ef_construction)
     }
 
     /// Inserts by codes: if `guided`, which is its row among those being added, with candidates that sketches or codes have found; else where codes are the vectors,
@@ -288,8 +301,9 @@ impl Index {
         let sketches = by_sketches(codes, self.ef_construction);
         let Some(measured) = Measured::of(view, codes, sketches) else { return Ok(false) };
         let (query, ef) = measured.for_query(coded, self.ef_construction, LINK_SHARE);
-        // What codes of another generation have found is as good; only the order among the youngest may not be theirs.
-        let found_among = guided.and_then(|row| scan.take(row, &measured.walk, deletions, &mut walk.near));
+        let found_among = guided
+            .filter(|_| scan.is_by(codes))
+            .and_then(|row| scan.take(row, &measured.walk, deletions, &mut walk.near));
         let ef = if found_among.is_some() { self.ef_construction } else { ef };
         let engine = &self.code_engine;
         let mut guide =

@@ -91,8 +91,8 @@ pub(crate) fn walk<K: Kernel>(
     Ok(())
 }
 
-/// Adds to `work.near`, which has the nearest of the first `count` records, those of the others that are nearer than the last of
-/// them, or all while there are fewer than `ef`; not what nobody is linked to yet.
+/// Adds to `work.near`, which has the nearest of the first `count` records, those of the others that are as near as the last of
+/// them, or all while there are fewer than `ef`; none that has no links yet.
 #[inline(always)]
 pub(crate) fn add_younger<K: Kernel<Distance = i32>>(
     view: &View<'_>,
@@ -103,14 +103,24 @@ pub(crate) fn add_younger<K: Kernel<Distance = i32>>(
 ) {
     let Work { hop, near, deletions, .. } = work;
     let bound = near.get(ef - 1).map_or(i32::MAX, |near| near.distance);
-    let others = (count..view.count()).filter_map(|id| view.slot(id as u32));
-    let are_linked = |slot: &Slot| view.store().links0(*slot).len() > 0 && !(*deletions && view.is_deleted(*slot));
-    hop.reserve(view.count().saturating_sub(count));
-    let count = hop.take(others.filter(are_linked));
-    hop.measure::<K>(view, query, count);
-    let others =
-        hop.slots[..count].iter().zip(&hop.distances).map(|(slot, distance)| Near { distance: *distance, slot: *slot });
-    near.extend(others.filter(|near| near.distance < bound));
+    hop.reserve(1);
+    let mut next = count;
+    while next < view.count() {
+        let end = view.count().min(next + hop.slots.len());
+        let others = (next..end).filter_map(|id| view.slot(id as u32));
+        let are_linked = |slot: &Slot| view.store().links0(*slot).len() > 0 && !(*deletions && view.is_deleted(*slot));
+        let some = hop.take(others.filter(are_linked));
+        hop.measure::<K>(view, query, some);
+        // Without memory they are not linked to.
+        if near.try_reserve(some).is_ok() {
+            for (slot, distance) in hop.slots[..some].iter().zip(&hop.distances) {
+                if *distance <= bound {
+                    near.push(Near { distance: *distance, slot: *slot });
+                }
+            }
+        }
+        next = end;
+    }
 }
 
 /// Measures by codes that are the vectors what a walk on sketches found, and leaves it in `work.near`, nearest first.

@@ -16,9 +16,11 @@ const GIB: usize = 1 << 30;
 
 /// Address space reserved by all arenas of the process: many indexes must not use up the host's.
 static RESERVED: AtomicUsize = AtomicUsize::new(0);
-/// Address space that all arenas may take: half of the 128 TiB that 47 bits give, and less once the system had no more. There
-/// are 512 GiB where addresses have 39 bits, and 128 under valgrind.
-static SPACE: AtomicUsize = AtomicUsize::new(65_536 * GIB);
+/// Half of the 128 TiB that 47 bits give.
+const HALF: usize = 65_536 * GIB;
+/// Address space that all arenas may take, less once the system had no more. There are 512 GiB where addresses have 39 bits,
+/// and 128 under valgrind.
+static SPACE: AtomicUsize = AtomicUsize::new(HALF);
 
 /// The block.
 pub(crate) struct Arena {
@@ -42,12 +44,14 @@ unsafe impl Sync for Arena {}
 impl Arena {
     /// How many bytes an index that needs `needed` should reserve, so that it can grow in place: more where address space is
     /// plentiful, 16 times as much and at least 64 GiB, up to 1 TiB, but no more than a 128th of what is left of the space
-    /// that all indexes of a process share; twice as much under RLIMIT_AS. Reserved space costs no memory.
+    /// that all indexes of a process share, or a 16th where that is small; twice as much under RLIMIT_AS. Reserved space costs
+    /// no memory.
     pub(crate) fn plenty(needed: usize) -> usize {
         let twice = needed.saturating_mul(2).max(64 << 20);
         loop {
             let reserved = RESERVED.load(Ordering::Relaxed);
-            let share = SPACE.load(Ordering::Relaxed).saturating_sub(reserved) / 128;
+            let space = SPACE.load(Ordering::Relaxed);
+            let share = space.saturating_sub(reserved) / if space < HALF { 16 } else { 128 };
             let wanted = needed.saturating_mul(16).clamp(64 * GIB, 1024 * GIB).min(share).max(twice);
             if wanted == twice || platform::is_limited() {
                 return twice;
@@ -173,9 +177,9 @@ impl Arena {
 
 impl Drop for Arena {
     fn drop(&mut self) {
-        RESERVED.fetch_sub(self.whole.1, Ordering::Relaxed);
         // SAFETY: our reservation; its users are gone with the arena.
         unsafe { platform::release(self.whole.0, self.whole.1) };
+        RESERVED.fetch_sub(self.whole.1, Ordering::Relaxed);
     }
 }
 

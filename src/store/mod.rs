@@ -108,7 +108,8 @@ impl Store {
     /// each.
     pub(crate) fn reserve(layout: &Layout, least: usize) -> Result<Arena> {
         let needed = layout.block(least.max(1))?;
-        let apart = if layout.apart { layout.ground_list() + 8 } else { 0 };
+        // Lists and labels, and codes of a byte and of half a byte for each float.
+        let apart = if layout.apart { layout.ground_list() + 8 + layout.dim() * 3 / 2 } else { 0 };
         let each = layout.stride + apart + SIDES;
         let most = (Arena::plenty(each.saturating_mul(least)) / each).min(crate::params::MAX_RECORDS);
         Arena::reserve_up_to(layout.block(most).unwrap_or(needed).max(needed), needed)

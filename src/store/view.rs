@@ -5,6 +5,7 @@ use std::marker::PhantomData;
 
 use super::rewrite::{Before, SessionCell};
 use super::{Slot, Store};
+use crate::codes::tiles::Rows;
 use crate::codes::{sketch, Codes};
 use crate::distance::kernel::{Kernel, Ruler};
 
@@ -167,10 +168,9 @@ impl<'a> View<'a> {
         self.rows.wrapping_add(slot.index() * self.stride)
     }
 
-    /// Address of the row of the first record, and bytes from one to the next; none of them is written while the session is
-    /// open and [`View::has_before`] says no.
-    pub(crate) fn rows(&self) -> (*const u8, usize) {
-        (self.rows, self.stride)
+    /// All rows of what is measured, for [`crate::codes::tiles::scan`]; none of them is written while the session is open.
+    pub(crate) fn all_rows(&self, are_sketches: bool) -> Rows {
+        Rows { first: self.rows, stride: self.stride, moved: (self.moved as usize, self.moved_row), are_sketches }
     }
 
     /// Bytes of what is measured of a record.

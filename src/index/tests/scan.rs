@@ -72,23 +72,80 @@ fn a_scan_finds_the_nearest() {
     }
 }
 
-/// Rows that are looked up together find each other.
+/// Rows that are looked up together find each other: all of one block, and those of blocks of several threads. Not the
+/// deleted ones, whenever they were deleted.
 #[test]
 fn rows_of_a_block_are_linked_to_each_other() {
     let mut rng = SmallRng::seed_from_u64(42);
-    for threads in [1, 3] {
+    for (threads, rows) in [(1, 100), (3, 400)] {
         let index = Index::new(&Params { ef_construction: 50, ..Params::new(20) }).unwrap();
         add(&index, &random(&mut rng, 1200, 20), &(0..1200).collect::<Vec<u64>>()).unwrap();
         // Far from all others, but within what codes were trained on.
         let far = |x: &f32| 0.9 + x / 20.0;
-        let vectors: Vec<f32> = random(&mut rng, 400, 20).iter().map(far).collect();
-        add_guided(&index, &vectors, &(2000..2400).collect::<Vec<u64>>(), threads).unwrap();
+        let vectors: Vec<f32> = random(&mut rng, rows, 20).iter().map(far).collect();
+        add_guided(&index, &vectors, &(2000..2000 + rows as u64).collect::<Vec<u64>>(), threads).unwrap();
         let queries: Vec<f32> = random(&mut rng, 100, 20).iter().map(far).collect();
         let found = search(&index, &queries, 10, 50);
         let nearest = search(&index, &queries, 10, 1600);
         assert!(nearest.iter().all(|(label, _)| *label >= 2000));
         assert!(shared(&found, &nearest, 10) > 0.97, "{threads} threads: {}", shared(&found, &nearest, 10));
     }
+}
+
+/// What is deleted, or written anew, after it was found is no candidate, and what has come since is.
+#[test]
+fn what_was_found_may_have_changed() {
+    const DIM: usize = 16;
+    let mut rng = SmallRng::seed_from_u64(44);
+    let index = Index::new(&Params { ef_construction: 30, ..Params::new(DIM) }).unwrap();
+    add(&index, &random(&mut rng, 1100, DIM), &(0..1100).collect::<Vec<u64>>()).unwrap();
+    let new = random(&mut rng, 20, DIM);
+    let labels: Vec<u64> = (5000..5020).collect();
+    index.core.with_scratch(|scratch| {
+        scratch.make_lanes(1, index.store());
+        index.look_up(&new, &labels, 0..20, scratch);
+        assert_eq!(scratch.scan.len(), if tiles::is_there() { 20 } else { 0 });
+        // A twin of each row comes, and all that is near goes.
+        add(&index, &new, &(6000..6020).collect::<Vec<u64>>()).unwrap();
+        let near: Vec<u64> = search(&index, &new, 25, 1100).iter().map(|(label, _)| *label).collect();
+        let gone = |label: &&u64| **label < 1100;
+        near.iter().filter(gone).for_each(|label| drop(index.mark_deleted(*label)));
+        index.mark_deleted(6000).unwrap();
+        index.core.with_scratch(|other| index.get_buffers_ready(other)).unwrap();
+        for row in 0..20 {
+            index.prepare(&new[row * DIM..(row + 1) * DIM], &mut scratch.vector);
+            index.get_buffers_ready(scratch).unwrap();
+            index.insert(labels[row], 1.0, Some(row), scratch).unwrap();
+            let slot = index.store().slot(1120 + row as u32).unwrap();
+            let linked: Vec<u64> = index.store().links0(slot).iter().map(|slot| index.store().label(slot)).collect();
+            assert!(row == 0 || linked.contains(&(6000 + row as u64)), "row {row}: {linked:?}");
+            let deleted = |label: &u64| *label == 6000 || *label < 1100 && near.contains(label);
+            assert!(!linked.iter().any(deleted), "row {row}: {linked:?}");
+        }
+    });
+}
+
+/// Of equal vectors, more than a row has candidates, none is lost: each is linked to the youngest, not all to the same.
+#[test]
+fn equal_vectors_stay_within_reach() {
+    const DIM: usize = 10;
+    let mut rng = SmallRng::seed_from_u64(45);
+    let index = Index::new(&Params { m: 8, ef_construction: 40, ..Params::new(DIM) }).unwrap();
+    let mut vectors = random(&mut rng, 3000, DIM);
+    let twin = vectors[..DIM].to_vec();
+    for row in (1000..3000).filter(|row| row % 4 != 0) {
+        vectors[row * DIM..(row + 1) * DIM].copy_from_slice(&twin);
+    }
+    add_guided(&index, &vectors, &(0..3000).collect::<Vec<u64>>(), 1).unwrap();
+    let store = index.store();
+    let (mut seen, mut open) = (vec![false; 3000], vec![index.core.graph().entry().unwrap().0]);
+    while let Some(slot) = open.pop() {
+        if !std::mem::replace(&mut seen[slot.id() as usize], true) {
+            open.extend(store.links0(slot).iter());
+        }
+    }
+    let lost = seen.iter().filter(|seen| !**seen).count();
+    assert!(lost <= 3, "{lost} of 3000 cannot be reached");
 }
 
 /// Labels that exist, come twice, or fail, in blocks of several threads: each row does what it does alone.
@@ -101,8 +158,9 @@ fn rows_of_a_block_do_what_they_do_alone() {
         let vectors = random(&mut rng, 1500, DIM);
         add(&index, &vectors, &(0..1500).collect::<Vec<u64>>()).unwrap();
         let mut new = random(&mut rng, 2 * scan::MOST * 5, DIM);
-        // Every fourth row gives one that is there another vector; the last of one label is the one that stays.
-        let labels: Vec<u64> = (0..1280u64).map(|row| if row % 4 == 0 { row / 4 } else { 3000 + row }).collect();
+        // Every fourth row gives one that is there another vector, every fourth the row before.
+        let mut labels: Vec<u64> = (0..1280u64).map(|row| if row % 4 == 0 { row / 4 } else { 3000 + row }).collect();
+        (0..1280).filter(|row| row % 4 == 3).for_each(|row| labels[row] = labels[row - 1]);
         new[777 * DIM] = f32::NAN;
         let mode = AddMode { guided: true, ..AddMode::default() };
         let mut failed = Vec::new();
@@ -113,23 +171,54 @@ fn rows_of_a_block_do_what_they_do_alone() {
         };
         assert!(index.add(&new, &labels, mode, threads, true, &mut report).is_err());
         assert_eq!((rows, &failed[..]), (1280, &[777][..]), "{threads} threads");
-        assert_eq!(index.count(), 1500 + 960 - 1);
+        assert_eq!(index.count(), 1500 + 640 - 1);
+        // The last one of a label stays: they are in one block.
+        let last = |row: usize| row + usize::from(row % 4 == 2);
         let mut back = vec![0.0; DIM];
         for (row, label) in labels.iter().enumerate().filter(|(row, _)| *row != 777) {
             index.get(&[*label], &mut back).unwrap();
-            assert_eq!(back, new[row * DIM..(row + 1) * DIM]);
+            assert_eq!(back, new[last(row) * DIM..(last(row) + 1) * DIM]);
         }
         new[777 * DIM] = 0.0;
         let found = search(&index, &new, 1, 100);
-        let own = found.iter().zip(&labels).filter(|((found, _), label)| found == *label).count();
-        assert!(own >= 1270, "{threads} threads: {own} of 1279 find themselves");
-        // All at once, or nothing: a row that is not finite, and a label that exists.
+        let own = found.iter().zip(&labels).enumerate().filter(|(row, _)| last(*row) == *row);
+        let own = own.filter(|(_, ((found, _), label))| found == *label).count();
+        assert!(own >= 950, "{threads} threads: {own} of 959 find themselves");
+        // All at once, or nothing.
         new[777 * DIM] = f32::INFINITY;
         let none = index.add(&new, &labels, mode, threads, false, &mut |_, _| {});
-        assert!(none.is_err() && index.count() == 1500 + 960 - 1);
+        assert!(none.is_err() && index.count() == 1500 + 640 - 1);
+    }
+}
+
+/// When a row ends the call, all rows before it have been added, those of other threads' blocks, too.
+#[test]
+fn rows_before_the_one_that_failed_are_added() {
+    const DIM: usize = 8;
+    let mut rng = SmallRng::seed_from_u64(46);
+    let mode = AddMode { guided: true, insert_only: true, ..AddMode::default() };
+    for (round, threads) in [1, 2, 4, 4, 4, 4].into_iter().enumerate() {
+        let index = Index::new(&Params { ef_construction: 30, max_elements: 3300, ..Params::new(DIM) }).unwrap();
+        add(&index, &random(&mut rng, 1200, DIM), &(0..1200).collect::<Vec<u64>>()).unwrap();
+        let new = random(&mut rng, 2000, DIM);
+        let mut labels: Vec<u64> = (5000..7000).collect();
+        let exists = 700 + 50 * round;
+        labels[exists] = 7;
+        let mut tried = Vec::new();
+        let mut report = |row, error: Option<&Error>| tried.push((row, error.is_some()));
+        let error = index.add(&new, &labels, mode, threads, false, &mut report).unwrap_err();
+        assert!(
+            matches!(error, Error::Exists(_)) && error.to_string().starts_with(&format!("row {exists}:")),
+            "{error}"
+        );
+        tried.sort_unstable();
+        assert!(tried.len() < 2000 && (0..exists).all(|row| tried[row] == (row, false)), "{threads} threads");
+        let mut back = vec![0.0; DIM];
+        assert!(labels[..exists].iter().all(|label| index.get(&[*label], &mut back).is_ok()));
         // Until it is full.
-        let many = random(&mut rng, 400, DIM);
-        let full = index.add(&many, &(9000..9400).collect::<Vec<u64>>(), mode, threads, false, &mut |_, _| {});
-        assert!(matches!(full, Err(Error::Full(_))) && index.count() == 2700, "{full:?}");
+        let many: Vec<u64> = (9000..11_000).collect();
+        let full =
+            index.add(&new, &many, AddMode { guided: true, ..AddMode::default() }, threads, false, &mut |_, _| {});
+        assert!(matches!(full, Err(Error::Full(_))) && index.count() == 3300, "{full:?}");
     }
 }
