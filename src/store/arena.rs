@@ -44,14 +44,14 @@ unsafe impl Sync for Arena {}
 impl Arena {
     /// How many bytes an index that needs `needed` should reserve, so that it can grow in place: more where address space is
     /// plentiful, 16 times as much and at least 64 GiB, up to 1 TiB, but no more than a 128th of what is left of the space
-    /// that all indexes of a process share, or a 16th where that is small; twice as much under RLIMIT_AS. Reserved space costs
+    /// that all indexes of a process share, or a 64th where that is small; twice as much under RLIMIT_AS. Reserved space costs
     /// no memory.
     pub(crate) fn plenty(needed: usize) -> usize {
         let twice = needed.saturating_mul(2).max(64 << 20);
         loop {
             let reserved = RESERVED.load(Ordering::Relaxed);
             let space = SPACE.load(Ordering::Relaxed);
-            let share = space.saturating_sub(reserved) / if space < HALF { 16 } else { 128 };
+            let share = space.saturating_sub(reserved) / if space < HALF { 64 } else { 128 };
             let wanted = needed.saturating_mul(16).clamp(64 * GIB, 1024 * GIB).min(share).max(twice);
             if wanted == twice || platform::is_limited() {
                 return twice;
