@@ -235,6 +235,9 @@ impl Index {
     pub(super) fn look_up(&self, vectors: &[f32], labels: &[u64], rows: Range<usize>, scratch: &mut Scratch) {
         let Scratch { cell, vector, lanes, scan, .. } = scratch;
         scan.forget();
+        if !self.looks_up() {
+            return;
+        }
         let (dim, ef) = (self.dim(), self.ef_construction);
         let mut begun = false;
         // A session after the other: updates wait for each.
