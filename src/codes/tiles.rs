@@ -1,9 +1,9 @@
 //! Many queries against many rows, all with all: what is measured, for whom, and what is found. The loop is [`super::tiles_vnni`];
 //! other instruction sets have none yet.
 
-use std::ops::Range;
+#![cfg_attr(not(target_arch = "x86_64"), allow(dead_code, reason = "what the loop uses, which is not there"))]
 
-use crate::distance::Level;
+use std::ops::Range;
 
 /// Queries that are measured at once.
 pub(super) const AT_ONCE: usize = 8;
@@ -128,7 +128,10 @@ pub(crate) fn id(entry: u64) -> u32 {
 /// Whether this machine has the loop.
 pub(crate) fn is_there() -> bool {
     #[cfg(target_arch = "x86_64")]
-    return Level::current() == Level::Avx512 && Level::has_vnni();
+    return {
+        use crate::distance::Level;
+        Level::current() == Level::Avx512 && Level::has_vnni()
+    };
     #[cfg(not(target_arch = "x86_64"))]
     return false;
 }
