@@ -142,9 +142,9 @@ impl Codes {
         self.sketch.as_ref().map(|(sketch, rows)| (rows.base().cast_const(), sketch.stride()))
     }
 
-    /// What the values of sketches stand for; empty where there are none.
-    pub(crate) fn levels(&self) -> &[u8] {
-        self.sketch.as_ref().map_or(&[], |(sketch, _)| sketch.levels())
+    /// What the values of sketches stand for; None where there are none.
+    pub(crate) fn levels(&self) -> Option<&[u8; 16]> {
+        self.sketch.as_ref().map(|(sketch, _)| sketch.levels())
     }
 
     /// Makes a query ready.

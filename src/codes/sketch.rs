@@ -223,7 +223,7 @@ impl Sketch {
     }
 
     /// What half bytes stand for.
-    pub(crate) fn levels(&self) -> &[u8] {
+    pub(crate) fn levels(&self) -> &[u8; 16] {
         &self.levels
     }
 

@@ -146,7 +146,12 @@ fn agrees_in_tiles<R: Kernel<Distance = i32>>(dim: usize, top: u8, signed: bool,
             // The last row is elsewhere: what is in its place must not be read.
             let (last, mut block) = (&rows[count - 1], block.clone());
             block[(count - 1) * stride..].fill(0x55);
-            let rows = Rows { first: block.as_ptr(), stride, moved: (count - 1, last.as_ptr()), are_sketches };
+            let rows = Rows {
+                first: block.as_ptr(),
+                stride,
+                moved: (count - 1, last.as_ptr()),
+                levels: are_sketches.then_some(&levels),
+            };
             let mut reduce = |list: &mut Vec<u64>| {
                 list.sort_unstable();
                 list.truncate(kept);
@@ -154,8 +159,8 @@ fn agrees_in_tiles<R: Kernel<Distance = i32>>(dim: usize, top: u8, signed: bool,
             };
             // SAFETY: the caller checked the CPU; the block has the rows.
             unsafe {
-                tiles::scan(&mut tiles, rows, count / 3..count, &levels, &mut reduce);
-                tiles::scan(&mut tiles, rows, 0..count / 3, &levels, &mut reduce);
+                tiles::scan(&mut tiles, rows, count / 3..count, &mut reduce);
+                tiles::scan(&mut tiles, rows, 0..count / 3, &mut reduce);
             }
             for (at, query) in queries.iter().enumerate() {
                 let Some((list, offset)) = tiles.found(at) else {

@@ -5,6 +5,8 @@
 
 use std::ops::Range;
 
+use crate::distance::kernel::Distance;
+
 /// Queries that are measured at once.
 pub(super) const AT_ONCE: usize = 8;
 /// Rows of a register, and registers of a tile.
@@ -33,16 +35,17 @@ pub(crate) struct Queries {
 
 /// Rows to be measured.
 #[derive(Clone, Copy)]
-pub(crate) struct Rows {
+pub(crate) struct Rows<'a> {
     /// The row of id 0, and the bytes from one to the next.
     pub(crate) first: *const u8,
     pub(crate) stride: usize,
     /// A row that is elsewhere, and where.
     pub(crate) moved: (usize, *const u8),
-    pub(crate) are_sketches: bool,
+    /// What the values of sketches stand for; None: rows are codes.
+    pub(crate) levels: Option<&'a [u8; 16]>,
 }
 
-impl Rows {
+impl Rows<'_> {
     /// Where the row of an id is.
     #[inline(always)]
     pub(super) fn row(&self, id: usize) -> *const u8 {
@@ -114,10 +117,10 @@ fn filled<T: Copy>(list: &mut Vec<T>, count: usize, value: T) -> bool {
     is_there
 }
 
-/// The score in an entry: mapped so that entries order as scores do, it stands above the inverted id; of equal ones the larger id
+/// The score in an entry: its key as in a pool stands above the inverted id; of equal ones the larger id
 /// is first, as in [`crate::graph::select`].
 pub(crate) fn score(entry: u64) -> i32 {
-    ((entry >> 32) as u32 ^ 1 << 31) as i32
+    i32::from_pool_key((entry >> 32) as u32)
 }
 
 /// The id in an entry.
@@ -140,19 +143,13 @@ pub(crate) fn is_there() -> bool {
 /// `reduce` reduces to less than `full` whenever it is full.
 ///
 /// # Safety
-/// [`is_there`]. Rows are readable, and hold as many values as queries do; `levels` are those of sketches.
-pub(crate) unsafe fn scan(
-    queries: &mut Queries,
-    rows: Rows,
-    ids: Range<usize>,
-    levels: &[u8],
-    reduce: &mut Reduce<'_>,
-) {
+/// [`is_there`]. Rows are readable, and hold as many values as queries do.
+pub(crate) unsafe fn scan(queries: &mut Queries, rows: Rows<'_>, ids: Range<usize>, reduce: &mut Reduce<'_>) {
     #[cfg(target_arch = "x86_64")]
     // SAFETY: the caller's promise.
     unsafe {
-        super::tiles_vnni::scan(queries, rows, ids, levels, reduce);
+        super::tiles_vnni::scan(queries, rows, ids, reduce);
     }
     #[cfg(not(target_arch = "x86_64"))]
-    let _ = (queries, rows, ids, levels, reduce);
+    let _ = (queries, rows, ids, reduce);
 }

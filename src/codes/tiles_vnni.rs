@@ -10,7 +10,7 @@
 use std::arch::x86_64::*;
 use std::ops::Range;
 
-use super::sketch::{BLOCK, LEVELS};
+use super::sketch::BLOCK;
 use super::tiles::{Queries, Reduce, Rows, AT_ONCE, GROUPS, LANES};
 
 const TILE: usize = LANES * GROUPS;
@@ -18,31 +18,18 @@ const TILE: usize = LANES * GROUPS;
 /// [`super::tiles::scan`].
 ///
 /// # Safety
-/// The CPU has AVX-512 with BW, VL and VNNI. Rows are readable, `levels` are those of sketches.
+/// The CPU has AVX-512 with BW, VL and VNNI. Rows are readable.
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma")]
-pub(crate) unsafe fn scan(
-    queries: &mut Queries,
-    rows: Rows,
-    ids: Range<usize>,
-    levels: &[u8],
-    reduce: &mut Reduce<'_>,
-) {
+pub(super) unsafe fn scan(queries: &mut Queries, rows: Rows<'_>, ids: Range<usize>, reduce: &mut Reduce<'_>) {
     let Queries { values, bounds, found, full, steps, is_l2, tile, .. } = queries;
     let (full, steps, is_l2) = (*full, *steps, *is_l2);
-    let mut copies = [0; LEVELS];
-    if rows.are_sketches {
-        copies[..16].copy_from_slice(levels);
-    }
     let mut start = ids.start + ids.len().next_multiple_of(TILE);
     while start > ids.start {
         start -= TILE;
         let (left, last) = (ids.end - start, ids.end - 1);
         // SAFETY: the caller's promise.
         let norms = unsafe {
-            [
-                turn(rows, (start, last), &copies, (tile, 0), is_l2),
-                turn(rows, (start + LANES, last), &copies, (tile, 1), is_l2),
-            ]
+            [turn(rows, (start, last), (tile, 0), is_l2), turn(rows, (start + LANES, last), (tile, 1), is_l2)]
         };
         let mut eight = 0;
         while eight * AT_ONCE < bounds.len() {
@@ -127,9 +114,8 @@ unsafe fn products(tile: &[[i32; LANES]], values: &[[i32; AT_ONCE]]) -> [[__m512
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma")]
 unsafe fn turn(
-    rows: Rows,
+    rows: Rows<'_>,
     (start, last): (usize, usize),
-    levels: &[u8; LEVELS],
     (tile, group): (&mut [[i32; LANES]], usize),
     is_l2: bool,
 ) -> __m512i {
@@ -141,7 +127,7 @@ unsafe fn turn(
             // SAFETY: a row that is there; blocks of a sketch are whole, codes are read up to their end.
             lines[lane] = unsafe {
                 let row = rows.row((start + lane).min(last));
-                if rows.are_sketches {
+                if let Some(levels) = rows.levels {
                     opened(row.add(first / LANES * BLOCK), levels)
                 } else if first * 4 + 64 <= rows.stride {
                     _mm512_loadu_si512(row.add(first * 4).cast())
@@ -172,7 +158,7 @@ unsafe fn turn(
 /// As [`scan`]; a block is readable at `block`.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma")]
-unsafe fn opened(block: *const u8, levels: &[u8; LEVELS]) -> __m512i {
+unsafe fn opened(block: *const u8, levels: &[u8; 16]) -> __m512i {
     // SAFETY: the caller's promise.
     let (low, levels) = unsafe { (_mm256_loadu_si256(block.cast()), _mm_loadu_si128(levels.as_ptr().cast())) };
     let both = _mm512_inserti64x4::<1>(_mm512_castsi256_si512(low), _mm256_srli_epi16::<4>(low));

@@ -267,7 +267,7 @@ impl Index {
             if !begun || scan.len() < scan::LEAST || !scan.is_by(codes) {
                 return scan.forget();
             }
-            if !scan.run(&measured.walk, codes.levels(), sketches, self.has_deletions()) {
+            if !scan.run(&measured.walk, codes.levels().filter(|_| sketches), self.has_deletions()) {
                 return;
             }
         }

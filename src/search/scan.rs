@@ -82,8 +82,8 @@ impl Scan {
         self.rows.len()
     }
 
-    /// Looks up the rows in some more records of a view of what is measured, the younger ones first; false when that were all.
-    pub(crate) fn run(&mut self, view: &View<'_>, levels: &[u8], are_sketches: bool, deletions: bool) -> bool {
+    /// Looks up the rows in some more records of a view of what is measured, sketches if there are levels, the younger ones first; false when that were all.
+    pub(crate) fn run(&mut self, view: &View<'_>, levels: Option<&[u8; 16]>, deletions: bool) -> bool {
         assert!(tiles::is_there());
         let some = IN_SESSION / (self.rows.len() * self.dim).max(1);
         let ids = self.rest.min(view.count()).saturating_sub(some.max(SOME))..self.rest.min(view.count());
@@ -94,7 +94,7 @@ impl Scan {
         };
         // SAFETY: the loop is there; records of a session are readable, and nobody writes them meanwhile; values of queries
         // and rows are of one dim.
-        unsafe { tiles::scan(&mut self.queries, view.all_rows(are_sketches), ids.clone(), levels, &mut reduce) };
+        unsafe { tiles::scan(&mut self.queries, view.all_rows(levels), ids.clone(), &mut reduce) };
         self.rest = ids.start;
         self.rest > 0
     }

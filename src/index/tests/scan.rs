@@ -72,8 +72,7 @@ fn a_scan_finds_the_nearest() {
     }
 }
 
-/// Rows that are looked up together find each other: all of one block, and those of blocks of several threads. Not the
-/// deleted ones, whenever they were deleted.
+/// Rows that are looked up together find each other: all of one block, and those of blocks of several threads.
 #[test]
 fn rows_of_a_block_are_linked_to_each_other() {
     let mut rng = SmallRng::seed_from_u64(42);
@@ -92,7 +91,7 @@ fn rows_of_a_block_are_linked_to_each_other() {
     }
 }
 
-/// What is deleted, or written anew, after it was found is no candidate, and what has come since is.
+/// What is deleted after it was found is no candidate, and what has come since is.
 #[test]
 fn what_was_found_may_have_changed() {
     const DIM: usize = 16;
@@ -111,7 +110,6 @@ fn what_was_found_may_have_changed() {
         let gone = |label: &&u64| **label < 1100;
         near.iter().filter(gone).for_each(|label| drop(index.mark_deleted(*label)));
         index.mark_deleted(6000).unwrap();
-        index.core.with_scratch(|other| index.get_buffers_ready(other)).unwrap();
         for row in 0..20 {
             index.prepare(&new[row * DIM..(row + 1) * DIM], &mut scratch.vector);
             index.get_buffers_ready(scratch).unwrap();
