@@ -2,7 +2,7 @@
 //! memory. Derived from the records, never the only copy of anything; a file beside that of the records may hold them
 //! ([`stored`]).
 //!
-//! [`quantiser`] turns floats into codes and says what a distance of codes is worth, [`sketch`] turns codes into those of
+//! [`quantiser`] turns floats into codes and says what a distance of codes is worth, [`proof`] what it proves, [`sketch`] turns codes into those of
 //! half a byte; the kernels, one file per instruction set, measure between codes in integers, all with the same results;
 //! [`tiles`] measures many with many.
 //!
@@ -22,6 +22,7 @@ pub(crate) mod avx2;
 pub(crate) mod avx512;
 #[cfg(target_arch = "aarch64")]
 pub(crate) mod neon;
+pub(crate) mod proof;
 pub(crate) mod quantiser;
 pub(crate) mod scalar;
 pub(crate) mod sketch;

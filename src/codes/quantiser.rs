@@ -24,19 +24,19 @@ pub(crate) const SAMPLE: usize = 4096;
 
 /// How values become codes.
 pub(crate) struct Quantiser {
-    inner_product: bool,
+    pub(super) inner_product: bool,
     lossless: bool,
     stride: usize,
     /// Values of code 0.
-    low: Vec<f32>,
+    pub(super) low: Vec<f32>,
     /// What one step of a code is worth; all the same for squared L2.
-    scale: Vec<f32>,
+    pub(super) scale: Vec<f32>,
     inverse: Vec<f32>,
-    top: f32,
+    pub(super) top: f32,
     /// What all but the exceptions keep to.
-    limit: Blur,
+    pub(super) limit: Blur,
     /// How long what codes stand for can be.
-    extent: f32,
+    pub(super) extent: f32,
     /// Mean square of a code's distance from the middle, summed over the dimensions.
     spread: f32,
 }
@@ -66,18 +66,6 @@ pub(crate) struct CodedQuery {
     pub(crate) is_outside: bool,
     /// And so do records: all these may have one code.
     pub(crate) is_beyond: bool,
-}
-
-/// What a distance of codes proves about the distance in f32, for one query. Made by [`Quantiser::rejection`].
-pub(crate) struct Rejection {
-    inner_product: bool,
-    /// A distance of codes `d` stands for `base + step * d`, of squared L2 for `step^2 * d`.
-    base: f64,
-    step: f64,
-    /// What that (of squared L2: its root) can be off by.
-    slack: f64,
-    /// The rounding of f32 sums: relative to a squared distance, of an inner product absolute.
-    rounding: f64,
 }
 
 impl CodedQuery {
@@ -116,31 +104,6 @@ impl CodedQuery {
     #[inline(always)]
     pub(crate) fn margin(&self, distance: f32) -> f32 {
         4.0 * (self.noise + self.noise_slope * distance.max(0.0)).sqrt()
-    }
-}
-
-impl Rejection {
-    /// The least distance of codes that only vectors have whose distance in f32 is `bound` or more, exceptions aside.
-    ///
-    /// Let c be a code, x its vector, v what c stands for, |x - v| <= e (the limit of errors). *Squared L2*, step s, with
-    /// w what the query's code stands for, |q - w| = f: |w - v| = s * sqrt(d), so |q - x| >= s * sqrt(d) - e - f by the
-    /// triangle inequality. *Inner product*: the query's values times the scales are t = s * r + z, r its code. With m the
-    /// middle of codes, q * v is base and s * r * c, which d tells, and z * (c - m); so the distance is off by at most
-    /// |q| * e + |z| * |c - m| (Cauchy and Schwarz), the last factor being at most the limit of reaches.
-    #[inline]
-    pub(crate) fn from(&self, bound: f32) -> i32 {
-        let bound = f64::from(bound);
-        let least = if self.inner_product {
-            (bound + self.slack + self.rounding - self.base) / self.step
-        } else {
-            (((bound * (1.0 + self.rounding)).sqrt() + self.slack) / self.step).powi(2)
-        };
-        // Beyond the range of i32 `as` saturates; what is no number rejects nothing.
-        if least.is_nan() {
-            i32::MAX
-        } else {
-            least.ceil() as i32
-        }
     }
 }
 
@@ -369,43 +332,6 @@ impl Quantiser {
             out.noise += excess * excess;
             out.noise_slope += 4.0 * excess;
         }
-    }
-
-    /// What distances of codes prove, for a query that [`Quantiser::prepare`] has made ready.
-    pub(crate) fn rejection(&self, query: &[f32], coded: &CodedQuery) -> Rejection {
-        let middle = f64::from(self.top) / 2.0;
-        let step = f64::from(if self.inner_product { coded.scale } else { self.scale.first().map_or(1.0, |s| *s) });
-        let (mut base, mut squares, mut rests) = (1.0f64, 0.0f64, 0.0f64);
-        for (i, (q, code)) in query.iter().zip(coded.code.bytes()).enumerate() {
-            let (q, low, scale) = (f64::from(*q), f64::from(self.low[i]), f64::from(self.scale[i]));
-            // What the code leaves of the query.
-            let rest = if self.inner_product {
-                q * scale - step * f64::from(*code as i8)
-            } else {
-                q - (low + scale * f64::from(*code))
-            };
-            base -= q * low + middle * rest;
-            squares += q * q;
-            rests += rest * rest;
-        }
-        let (length, rest) = (squares.sqrt(), rests.sqrt());
-        let error = f64::from(self.limit.error);
-        let sums = self.rounding_of_sums();
-        // What f32 arithmetic adds to the errors that `encode` states: each value is rounded, and the sum of squares.
-        let error = error + f64::from(self.extent) * 5e-7 + error * sums;
-        let (slack, rounding) = if self.inner_product {
-            let longest = f64::from(self.extent + self.limit.error);
-            (length * error + rest * f64::from(self.limit.reach) * (1.0 + sums), sums * (1.0 + length * longest))
-        } else {
-            (error + rest * (1.0 + sums), 2.0 * sums)
-        };
-        Rejection { inner_product: self.inner_product, base, step, slack, rounding }
-    }
-
-    /// Largest relative error of a sum of `dim` products in f32, in any order (Higham, Accuracy and Stability of Numerical
-    /// Algorithms, 3.1), with room for what comes before and after the sum.
-    fn rounding_of_sums(&self) -> f64 {
-        (self.low.len() + 16) as f64 * f64::from(f32::EPSILON)
     }
 
     fn prepare_dot(&self, query: &[f32], out: &mut CodedQuery) {

@@ -5,7 +5,7 @@ use super::scalar;
 use super::sketch::{self, Sketch};
 use super::tiles::{self, Queries, Rows};
 use super::PADDING;
-use crate::distance::kernel::{Kernel, Ruler};
+use crate::distance::kernel::{Distance, Kernel, Ruler};
 use crate::distance::scalar::Scalar;
 
 /// Rows of every length, with the extremes that a kernel could overflow at.
@@ -275,7 +275,8 @@ fn vectors_of_kind(rng: &mut SmallRng, at: usize, dim: usize, rows: usize) -> Ve
     normal.iter().enumerate().map(kind).collect()
 }
 
-/// Codes reject no vector that is nearer in f32 than the bound, were it by the last bit; and they do reject.
+/// Codes reject no vector that is nearer in f32 than the bound, were it by the last bit; and they do reject. A distance is where
+/// they say.
 #[test]
 fn what_codes_reject_is_too_far() {
     let mut rng = SmallRng::seed_from_u64(16);
@@ -303,7 +304,7 @@ fn what_codes_reject_is_too_far() {
                     if !coded.is_usable() {
                         continue;
                     }
-                    let rejection = quantiser.rejection(query, &coded);
+                    let proof = quantiser.proof(query, &coded);
                     let measure = |at: usize| {
                         let (q, x) = (query.as_ptr().cast(), vectors[at * dim..].as_ptr().cast());
                         let (code, row) = (coded.code.bytes().as_ptr(), rows[at * quantiser.stride()..].as_ptr());
@@ -321,13 +322,16 @@ fn what_codes_reject_is_too_far() {
                     sorted.sort_unstable_by(f32::total_cmp);
                     for ((distance, of_codes), _) in measured.iter().zip(&exceptional).filter(|(_, e)| !**e) {
                         assert!(
-                            *of_codes < rejection.from(distance.next_up()),
+                            *of_codes < proof.rejects_from(distance.next_up()),
                             "kind {kind}, dim {dim}, inner product {inner_product}: {distance} rejected by {of_codes}"
                         );
+                        let lowest = proof.lowest(*of_codes);
+                        let bracket = lowest..proof.highest(lowest);
+                        assert!(bracket.contains(&(distance.pool_key() - 1)), "kind {kind}: {distance} by {of_codes}");
                         compared += 1;
                         if kind == 0 && *distance > sorted[50] {
                             far += 1;
-                            rejected += usize::from(*of_codes >= rejection.from(sorted[50]));
+                            rejected += usize::from(*of_codes >= proof.rejects_from(sorted[50]));
                         }
                     }
                 }

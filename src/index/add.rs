@@ -10,6 +10,7 @@ use crate::distance::kernel::Ruler;
 use crate::distance::normalise;
 use crate::error::{invalid, Error, Result};
 use crate::params::{Metric, MAX_RECORDS};
+use crate::search::lanes::make_lanes;
 use crate::search::scan::{self, Scan};
 use crate::search::scratch::Scratch;
 use crate::store::data::Data;
@@ -78,7 +79,7 @@ impl Index {
     fn add_rows(&self, vectors: &[f32], labels: &[u64], mode: AddMode, rows: &Rows, outcome: &Mutex<Outcome<'_>>) {
         self.core.with_scratch(|scratch| {
             while let Some(block) = rows.take(labels.len(), || self.looks_up()) {
-                scratch.make_lanes(1, self.store());
+                make_lanes(&mut scratch.lanes, 1, self.store());
                 if block.len() > 1 {
                     self.look_up(vectors, labels, block.clone(), scratch);
                 }
@@ -123,7 +124,7 @@ impl Index {
     pub(super) fn get_buffers_ready(&self, scratch: &mut Scratch) -> Result<()> {
         scratch.work.reserve_ahead(self.store())?;
         scratch.integers.reserve_ahead(self.store())?;
-        scratch.make_lanes(1, self.store());
+        make_lanes(&mut scratch.lanes, 1, self.store());
         scratch.lanes[0].work.reserve_ahead(self.store())
     }
 

@@ -12,10 +12,10 @@ use crate::graph::insert::Claim;
 use crate::params::{Exactness, Metric};
 use crate::search::guided;
 use crate::search::heap::Near;
-use crate::search::lanes::{Batch, Lane, LANES};
+use crate::search::lanes::{By, Lane};
 use crate::search::query::Ask;
 use crate::search::scan::{self, Scan};
-use crate::search::scratch::{Hit, Scratch, Work};
+use crate::search::scratch::{Scratch, Work};
 use crate::store::data::Data;
 use crate::store::view::{Query, View};
 use crate::store::Slot;
@@ -160,7 +160,7 @@ impl Index {
     }
 
     /// From what a walk found to the k nearest.
-    fn finish(
+    pub(super) fn finish(
         &self,
         view: &View<'_>,
         vector: &Data,
@@ -174,61 +174,6 @@ impl Index {
         } else {
             self.code_engine.measure(view, view.query(vector.bytes()), near, (codes, coded, sketches), k, work);
         }
-    }
-
-    /// Several queries by codes, some at a time; `put` takes the results of each. False if they have to be asked one
-    /// by one in another way; nothing was put then.
-    pub(super) fn query_lanes(
-        &self,
-        queries: &[f32],
-        ask: Ask<'_>,
-        scratch: &mut Scratch,
-        put: &mut dyn FnMut(usize, &[Hit<f32>]),
-    ) -> Result<bool> {
-        let dim = self.dim();
-        let count = queries.len() / dim;
-        scratch.make_lanes(count.min(LANES), self.store());
-        let Scratch { cell, work, lanes, .. } = scratch;
-        let entry = self.core.graph().entry();
-        let view = View::open(self.store(), cell, self.ruler());
-        let entry = entry.and_then(|(slot, level)| Some((view.slot(slot.id())?, level)));
-        let (Some(codes), Some(entry)) = (view.codes(), entry) else { return Ok(false) };
-        let Some(measured) = Measured::of(&view, codes, by_sketches(codes, ask.ef)) else { return Ok(false) };
-        let lossless = view.codes_are_lossless(codes);
-        let sketches = measured.by_sketches;
-        let mut next = 0;
-        let mut odd = Vec::new();
-        let mut begin = |lane: &mut Lane| {
-            while next < count {
-                lane.row = next;
-                self.prepare(&queries[next * dim..(next + 1) * dim], &mut lane.vector);
-                codes.prepare(lane.vector.floats(), &mut lane.coded);
-                lane.coded.lossless &= lossless;
-                lane.ef = measured.for_query(&lane.coded, ask.ef, QUERY_SHARE).1.min(view.count());
-                next += 1;
-                if lane.coded.is_usable() {
-                    return true;
-                }
-                odd.push(lane.row);
-            }
-            false
-        };
-        let mut end = |lane: &mut Lane| {
-            self.finish(&view, &lane.vector, (codes, &lane.coded, sketches), &lane.work.near, ask.k, work);
-            put(lane.row, &work.results);
-        };
-        let codes = measured.beside.as_ref();
-        let batch = Batch { view: &view, walk: &measured.walk, sketches, codes, entry, k: ask.k };
-        let lanes = &mut lanes[..count.min(LANES)];
-        self.code_engine.run(&batch, lanes, &mut begin, &mut end)?;
-        // Vectors so long that their codes mean nothing.
-        for row in odd {
-            self.prepare(&queries[row * dim..(row + 1) * dim], &mut lanes[0].vector);
-            let vector = view.query(lanes[0].vector.bytes());
-            self.engine.query(&view, vector, Some(entry), ask, work)?;
-            put(row, &work.results);
-        }
-        Ok(true)
     }
 
     /// Looks up candidates of the rows to come, where that takes less time than a walk for each.
@@ -326,7 +271,7 @@ impl Index {
 
 /// With a sixth more hard queries of SIFT (66,000) lost up to 0.0013 of recall at ef 120 in some of 24 builds; with a
 /// fourth 0.0004 in 5.
-const QUERY_SHARE: usize = 4;
+pub(super) const QUERY_SHARE: usize = 4;
 /// What is linked to has no such edge: with a sixth graphs are as good as those of exact adds, with a fourth adds take longer.
 const LINK_SHARE: usize = 6;
 
@@ -345,7 +290,7 @@ pub(super) struct Measured<'v> {
     pub(super) walk: View<'v>,
     pub(super) by_sketches: bool,
     /// Codes beside sketches, if they are kept.
-    beside: Option<View<'v>>,
+    pub(super) beside: Option<View<'v>>,
 }
 
 impl<'v> Measured<'v> {
@@ -354,6 +299,15 @@ impl<'v> Measured<'v> {
         match view.on_sketches(codes).filter(|_| sketches) {
             Some(walk) => Some(Self { walk, by_sketches: true, beside: view.on_codes(codes) }),
             None => view.on_codes(codes).map(|walk| Self { walk, by_sketches: false, beside: None }),
+        }
+    }
+
+    /// What the walk measures.
+    pub(super) fn by(&self) -> By {
+        if self.by_sketches {
+            By::Sketches
+        } else {
+            By::Codes
         }
     }
 

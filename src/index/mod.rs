@@ -7,6 +7,7 @@
 
 mod add;
 pub(crate) mod bare;
+mod batch;
 mod coded;
 pub(crate) mod core;
 mod facts;

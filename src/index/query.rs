@@ -9,9 +9,8 @@ use super::remove::absent;
 use super::Index;
 use crate::error::{invalid, Error, Result};
 use crate::params::Exactness;
-use crate::search::certified::Coded;
 use crate::search::filter::Accept;
-use crate::search::lanes::Lane;
+use crate::search::lanes::{make_lanes, Lane};
 use crate::search::query::Ask;
 use crate::search::scratch::{Hit, Scratch};
 use crate::store::view::View;
@@ -127,9 +126,9 @@ impl Index {
     ) -> Result<()> {
         // Read before a session opens: a record that is replaced meanwhile counts as deleted until it is complete.
         scratch.work.deletions = self.has_deletions();
-        if self.store().has_codes() && !scratch.work.deletions && ask.accept.is_none() && exactness.may_be_guided() {
+        if !scratch.work.deletions && ask.accept.is_none() {
             let mut put = |row: usize, hits: &[Hit<f32>]| lock(outputs).row(first + row, ask.k, hits);
-            if self.query_lanes(queries, ask, scratch, &mut put)? {
+            if self.query_lanes(queries, ask, exactness, scratch, &mut put)? {
                 return Ok(());
             }
         }
@@ -141,7 +140,7 @@ impl Index {
     }
 
     fn query_one(&self, query: &[f32], ask: Ask<'_>, exactness: Exactness, scratch: &mut Scratch) -> Result<()> {
-        scratch.make_lanes(1, self.store());
+        make_lanes(&mut scratch.lanes, 1, self.store());
         self.prepare(query, &mut scratch.vector);
         scratch.work.deletions = self.has_deletions();
         let Scratch { cell, work, vector, lanes, .. } = scratch;
@@ -158,15 +157,6 @@ impl Index {
                     let by = (codes, &measured);
                     return self.query_guided(&view, by, entry, ask, vector, coded, (work, walk));
                 }
-            }
-            let plain = !work.deletions && ask.accept.is_none() && !view.has_before();
-            let certified = exactness == Exactness::Certified && plain && coded.is_usable();
-            if let Some(on_codes) = &view.on_codes(codes).filter(|_| certified) {
-                let query = view.query(vector.bytes());
-                let code = on_codes.query(coded.code.bytes());
-                let rejection = codes.quantiser().rejection(vector.floats(), coded);
-                let of = Coded { view: &view, query, on_codes, code, codes, rejection };
-                return self.code_engine.certified(&of, entry, ask, work, &mut walk.hop);
             }
         }
         self.engine.query(&view, view.query(vector.bytes()), entry, ask, work)

@@ -1,3 +1,4 @@
+mod certified;
 mod scan;
 
 use rand::{rngs::SmallRng, Rng, SeedableRng};

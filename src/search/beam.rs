@@ -3,29 +3,8 @@
 use crate::distance::kernel::Kernel;
 use crate::error::Result;
 use crate::search::heap::Near;
-use crate::search::hop::Hop;
-use crate::search::pool::Pool;
 use crate::search::scratch::Work;
-use crate::search::visited::Visited;
-use crate::store::links::Links;
 use crate::store::view::{Query, View};
-
-/// How neighbours are measured. Not a closure: one is compiled without the instruction set of the engine's shell.
-pub(crate) trait Expand<K: Kernel> {
-    /// Leaves the unseen neighbours in `links`, in their order and with their distances, in the first places of `hop`, and
-    /// tells how many. Those that `pool` does not admit may be left out.
-    fn expand(&mut self, links: Links<'_>, pool: &Pool, visited: &mut Visited, hop: &mut Hop<K::Distance>) -> usize;
-}
-
-/// All of them.
-struct All<'a, 'v>(&'a View<'v>, Query<'a>);
-
-impl<K: Kernel> Expand<K> for All<'_, '_> {
-    #[inline(always)]
-    fn expand(&mut self, links: Links<'_>, _: &Pool, visited: &mut Visited, hop: &mut Hop<K::Distance>) -> usize {
-        hop.expand::<K>(self.0, self.1, links, visited)
-    }
-}
 
 /// Leaves the `ef` nearest records that are reachable from `start` in `work.pool`.
 #[inline(always)]
@@ -35,18 +14,6 @@ pub(crate) fn search_ground<K: Kernel>(
     start: Near<K::Distance>,
     ef: usize,
     work: &mut Work<K::Distance>,
-) -> Result<()> {
-    search_ground_by::<K>(view, start, ef, work, All(view, query))
-}
-
-/// As [`search_ground`], by a way of measuring.
-#[inline(always)]
-pub(crate) fn search_ground_by<K: Kernel>(
-    view: &View<'_>,
-    start: Near<K::Distance>,
-    ef: usize,
-    work: &mut Work<K::Distance>,
-    mut neighbours: impl Expand<K>,
 ) -> Result<()> {
     let Work { visited, hop, pool, .. } = work;
     pool.reset(ef)?;
@@ -58,7 +25,7 @@ pub(crate) fn search_ground_by<K: Kernel>(
         if let Some(next) = pool.peek().and_then(|id| view.slot(id)) {
             store.links0(next).prefetch();
         }
-        let count = neighbours.expand(store.links0(slot), pool, visited, hop);
+        let count = hop.expand::<K>(view, query, store.links0(slot), visited);
         let next = pool.insert_all::<K>(hop, count);
         if let Some(next) = next.and_then(|id| view.slot(id)) {
             store.links0(next).prefetch();

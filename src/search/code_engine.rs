@@ -10,23 +10,17 @@ use crate::distance::Level;
 use crate::error::Result;
 use crate::graph::insert::{self, Claim};
 use crate::graph::Graph;
-use crate::search::certified::{self, Coded};
 use crate::search::engine::InsertLoop;
 use crate::search::filter::Accept;
 use crate::search::guided::{self, Guide, WalkLoop, YoungerLoop};
 use crate::search::heap::Near;
-use crate::search::hop::Hop;
-use crate::search::lanes::{self, Batch, Lane};
-use crate::search::query::Ask;
+use crate::search::lanes::{self, Batch, By, Lane, Queries};
 use crate::search::scratch::Work;
 use crate::store::view::{Query, View};
 use crate::store::Slot;
 
 type RescoreLoop = unsafe fn(&View<'_>, Query<'_>, &mut Work<i32>);
-type RunLoop =
-    unsafe fn(&Batch<'_, '_>, &mut [Lane], &mut dyn FnMut(&mut Lane) -> bool, &mut dyn FnMut(&mut Lane)) -> Result<()>;
-type CertifiedLoop =
-    unsafe fn(&Coded<'_, '_>, Option<(Slot, usize)>, Ask<'_>, &mut Work<f32>, &mut Hop<i32>) -> Result<()>;
+type RunLoop<D> = unsafe fn(&Batch<'_, '_>, &mut [Lane<D>], &mut dyn Queries<D>) -> Result<()>;
 type MeasureLoop = unsafe fn(&View<'_>, Query<'_>, &[Near<i32>], (&Codes, &CodedQuery, bool), usize, &mut Work<f32>);
 
 /// The loops of one instruction set and metric.
@@ -35,11 +29,11 @@ pub(crate) struct CodeEngine {
     /// By codes, by sketches.
     walk: [WalkLoop; 2],
     younger: [YoungerLoop; 2],
-    run: [RunLoop; 2],
+    run: [RunLoop<i32>; 2],
+    run_exact: RunLoop<f32>,
     rescore: RescoreLoop,
     insert: InsertLoop<i32>,
     measure: MeasureLoop,
-    certified: CertifiedLoop,
 }
 
 /// Shells for the kernels of codes, of sketches and of vectors.
@@ -72,13 +66,12 @@ macro_rules! shells {
             }
 
             $(#[target_feature(enable = $feature)])?
-            unsafe fn run_shell<K: Kernel<Distance = i32>>(
+            unsafe fn run_shell<K: Kernel>(
                 batch: &Batch<'_, '_>,
-                lanes: &mut [Lane],
-                begin: &mut dyn FnMut(&mut Lane) -> bool,
-                end: &mut dyn FnMut(&mut Lane),
+                lanes: &mut [Lane<K::Distance>],
+                queries: &mut dyn Queries<K::Distance>,
             ) -> Result<()> {
-                lanes::run::<K, $codes>(batch, lanes, begin, end)
+                lanes::run::<K, $codes>(batch, lanes, queries)
             }
 
             $(#[target_feature(enable = $feature)])?
@@ -111,25 +104,14 @@ macro_rules! shells {
                 guided::measure::<$vectors>(view, query, near, coded, k, work)
             }
 
-            $(#[target_feature(enable = $feature)])?
-            unsafe fn certified_shell(
-                of: &Coded<'_, '_>,
-                entry: Option<(Slot, usize)>,
-                ask: Ask<'_>,
-                work: &mut Work<f32>,
-                on_codes: &mut Hop<i32>,
-            ) -> Result<()> {
-                certified::query::<$vectors, $codes>(of, entry, ask, work, on_codes)
-            }
-
             pub(super) const ENGINE: CodeEngine = CodeEngine {
                 walk: [walk_shell::<$codes>, walk_shell::<$sketches>],
                 younger: [younger_shell::<$codes>, younger_shell::<$sketches>],
                 run: [run_shell::<$codes>, run_shell::<$sketches>],
+                run_exact: run_shell::<$vectors>,
                 rescore: rescore_shell,
                 insert: insert_shell,
                 measure: measure_shell,
-                certified: certified_shell,
             };
         }
     };
@@ -223,16 +205,21 @@ impl CodeEngine {
         unsafe { Guide::new((self.walk[kind], self.younger[kind]), view, query, ef, found_among, work) }
     }
 
-    /// [`lanes::run`].
-    pub(crate) fn run(
+    /// [`lanes::run`] by codes or sketches.
+    pub(crate) fn run(&self, batch: &Batch<'_, '_>, lanes: &mut [Lane], queries: &mut dyn Queries<i32>) -> Result<()> {
+        // SAFETY: see above.
+        unsafe { (self.run[usize::from(batch.by == By::Sketches)])(batch, lanes, queries) }
+    }
+
+    /// [`lanes::run`] by vectors.
+    pub(crate) fn run_exact(
         &self,
         batch: &Batch<'_, '_>,
-        lanes: &mut [Lane],
-        begin: &mut dyn FnMut(&mut Lane) -> bool,
-        end: &mut dyn FnMut(&mut Lane),
+        lanes: &mut [Lane<f32>],
+        queries: &mut dyn Queries<f32>,
     ) -> Result<()> {
         // SAFETY: see above.
-        unsafe { (self.run[usize::from(batch.sketches)])(batch, lanes, begin, end) }
+        unsafe { (self.run_exact)(batch, lanes, queries) }
     }
 
     /// [`guided::rescore`].
@@ -256,20 +243,6 @@ impl CodeEngine {
     ) -> Result<()> {
         // SAFETY: see above.
         unsafe { (self.insert)(graph, view, vector, level, guide, claim, work) }
-    }
-
-    /// [`certified::query`].
-    #[inline]
-    pub(crate) fn certified(
-        &self,
-        of: &Coded<'_, '_>,
-        entry: Option<(Slot, usize)>,
-        ask: Ask<'_>,
-        work: &mut Work<f32>,
-        on_codes: &mut Hop<i32>,
-    ) -> Result<()> {
-        // SAFETY: see above.
-        unsafe { (self.certified)(of, entry, ask, work, on_codes) }
     }
 
     /// [`guided::measure`].

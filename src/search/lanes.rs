@@ -1,16 +1,18 @@
-//! Several guided queries at once on one core. A walk alternates between asking for memory and working on what it asked
-//! for before; while one query's lines are on their way, the others work on theirs.
+//! Several queries at once on one core. A walk alternates between asking for memory and working on what it asked for
+//! before; while one query's lines are on their way, the others work on theirs.
 //!
-//! Each query has a lane. A turn is one stage of a walk: reading a list of links and asking for the codes of its unseen
-//! ids, or measuring these codes and asking for the list of the record that is next.
+//! Each query has a lane. A turn is one stage of a walk: reading a list of links and asking for what is measured of its
+//! unseen ids, or measuring that and asking for the list of the record that is next. Codes may save vectors being
+//! measured ([`super::certified`]).
 
 use std::sync::atomic::{fence, Ordering};
 
 use crate::codes::quantiser::CodedQuery;
-use crate::distance::kernel::Kernel;
+use crate::distance::kernel::{Distance, Kernel};
 use crate::error::Result;
-use crate::search::guided;
+use crate::search::certified::{Sieve, Sifted};
 use crate::search::heap::Near;
+use crate::search::pending::AT_ONCE;
 use crate::search::scratch::Work;
 use crate::store::data::Data;
 use crate::store::view::{Query, View};
@@ -22,32 +24,33 @@ pub(crate) const LANES: usize = 4;
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Stage {
     Idle,
-    /// Above the ground: read the list of the nearest on this level.
-    Upper(usize),
-    UpperCodes(usize),
-    Ground,
-    GroundCodes,
-    /// What was found is on its way: the vectors, or after a walk on sketches the codes, if these are the vectors.
-    Found,
-    Scored,
+    /// Read the list of the nearest on a level, on the ground that of the next to be expanded.
+    Read(usize),
+    /// Measure codes, to see what else has to be measured.
+    Sift(usize),
+    Measure(usize),
+    /// What so many steps after the walk have asked for is on its way.
+    Walked(usize),
 }
 
 /// One query under way.
-pub(crate) struct Lane {
+pub(crate) struct Lane<D = i32> {
     /// The query, and its code.
     pub(crate) vector: Data,
     pub(crate) coded: CodedQuery,
     /// Its place in the batch.
     pub(crate) row: usize,
     pub(crate) ef: usize,
-    pub(crate) work: Work<i32>,
+    pub(crate) work: Work<D>,
+    /// What codes prove for it, in a batch with a sieve.
+    pub(crate) sifted: Sifted,
     stage: Stage,
-    nearest: Near<i32>,
+    nearest: Near<D>,
     /// Slots in the hop that wait to be measured.
     waiting: usize,
 }
 
-impl Lane {
+impl<D: Distance> Lane<D> {
     pub(crate) fn new(store: &Store) -> Self {
         let layout = store.layout();
         Self {
@@ -56,50 +59,80 @@ impl Lane {
             row: 0,
             ef: 0,
             work: Work::default(),
+            sifted: Sifted::default(),
             stage: Stage::Idle,
-            nearest: Near { distance: 0, slot: Slot::FIRST },
+            nearest: Near { distance: D::default(), slot: Slot::FIRST },
             waiting: 0,
         }
     }
 }
 
+/// The first `count` of `lanes`, of which as many are made as are missing.
+pub(crate) fn make_lanes<'l, D: Distance>(
+    lanes: &'l mut Vec<Lane<D>>,
+    count: usize,
+    store: &Store,
+) -> &'l mut [Lane<D>] {
+    while lanes.len() < count {
+        lanes.push(Lane::new(store));
+    }
+    &mut lanes[..count]
+}
+
+/// What walks measure.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum By {
+    Vectors,
+    Codes,
+    Sketches,
+}
+
 /// What a batch is about.
 pub(crate) struct Batch<'a, 'v> {
-    /// The session, and the same on what the walk measures.
-    pub(crate) view: &'a View<'v>,
+    /// The session on what the walks measure.
     pub(crate) walk: &'a View<'v>,
-    /// Whether that is sketches; then the same on codes, if they are kept.
-    pub(crate) sketches: bool,
-    pub(crate) codes: Option<&'a View<'v>>,
+    pub(crate) by: By,
+    /// Codes that save vectors being measured.
+    pub(crate) sieve: Option<Sieve<'a, 'v>>,
     pub(crate) entry: (Slot, usize),
-    pub(crate) k: usize,
 }
 
 impl Batch<'_, '_> {
-    /// What a lane's walk measures from.
+    /// Whether records of the ground are measured only when they may be next ([`super::pending`]).
     #[inline(always)]
-    fn query<'q>(&self, coded: &'q CodedQuery) -> Query<'q> {
-        self.walk.query(if self.sketches { coded.sketch.bytes() } else { coded.code.bytes() })
+    fn is_lazy(&self) -> bool {
+        self.sieve.as_ref().is_some_and(|sieve| sieve.lazy)
     }
 
-    /// What measures what a lane's walk on sketches found, before its vectors do.
+    /// What a lane's walk measures from.
     #[inline(always)]
-    fn codes_beside(&self, lossless: bool) -> Option<&View<'_>> {
-        self.codes.filter(|_| lossless)
+    fn query<'q>(&self, vector: &'q Data, coded: &'q CodedQuery) -> Query<'q> {
+        self.walk.query(match self.by {
+            By::Vectors => vector.bytes(),
+            By::Codes => coded.code.bytes(),
+            By::Sketches => coded.sketch.bytes(),
+        })
     }
 }
 
-/// Walks for one query after the other, by kernel `K`, and scores by kernel `C` what a walk on sketches found where codes are
-/// the vectors. `begin` puts the next one into a lane, or says that there is none; `end` takes what was found from `near` of
-/// its work.
+/// The queries of a batch, before and after their walks.
+pub(crate) trait Queries<D> {
+    /// Puts the next one into a lane; false: there is none.
+    fn begin(&mut self, lane: &mut Lane<D>) -> bool;
+
+    /// Takes what was found from the pool of a lane, in some steps, of which the lane has had `steps`, each of which may ask
+    /// for memory that the next reads. False: that was the last.
+    fn go_on(&mut self, lane: &mut Lane<D>, steps: usize) -> bool;
+}
+
+/// Walks for one query after the other by kernel `K`; kernel `C` is that of codes, for the sieve.
 #[inline(always)]
-pub(crate) fn run<K: Kernel<Distance = i32>, C: Kernel<Distance = i32>>(
+pub(crate) fn run<K: Kernel, C: Kernel<Distance = i32>>(
     batch: &Batch<'_, '_>,
-    lanes: &mut [Lane],
-    begin: &mut dyn FnMut(&mut Lane) -> bool,
-    end: &mut dyn FnMut(&mut Lane),
+    lanes: &mut [Lane<K::Distance>],
+    queries: &mut dyn Queries<K::Distance>,
 ) -> Result<()> {
-    let done = take_turns::<K, C>(batch, lanes, begin, end);
+    let done = take_turns::<K, C>(batch, lanes, queries);
     if done.is_err() {
         lanes.iter_mut().for_each(|lane| lane.work.visited.clear());
     }
@@ -107,16 +140,15 @@ pub(crate) fn run<K: Kernel<Distance = i32>, C: Kernel<Distance = i32>>(
 }
 
 #[inline(always)]
-fn take_turns<K: Kernel<Distance = i32>, C: Kernel<Distance = i32>>(
+fn take_turns<K: Kernel, C: Kernel<Distance = i32>>(
     batch: &Batch<'_, '_>,
-    lanes: &mut [Lane],
-    begin: &mut dyn FnMut(&mut Lane) -> bool,
-    end: &mut dyn FnMut(&mut Lane),
+    lanes: &mut [Lane<K::Distance>],
+    queries: &mut dyn Queries<K::Distance>,
 ) -> Result<()> {
     let mut going = 0;
     for lane in lanes.iter_mut() {
         lane.stage = Stage::Idle;
-        if begin(lane) {
+        if queries.begin(lane) {
             start::<K>(batch, lane)?;
             going += 1;
         }
@@ -125,14 +157,15 @@ fn take_turns<K: Kernel<Distance = i32>, C: Kernel<Distance = i32>>(
         for lane in lanes.iter_mut() {
             match lane.stage {
                 Stage::Idle => {}
-                Stage::Upper(level) => upper::<K>(batch, lane, level)?,
-                Stage::UpperCodes(level) => upper_codes::<K>(batch, lane, level)?,
-                Stage::Ground => ground(batch, lane),
-                Stage::GroundCodes => ground_codes::<K>(batch, lane),
-                Stage::Found if batch.codes_beside(lane.coded.lossless).is_some() => score::<C>(batch, lane),
-                Stage::Found | Stage::Scored => {
-                    end(lane);
-                    if begin(lane) {
+                Stage::Read(0) => read_ground(batch, lane),
+                Stage::Read(level) => read::<K>(batch, lane, level)?,
+                Stage::Sift(level) => sift::<K::Distance, C>(batch, lane, level)?,
+                Stage::Measure(0) => measure_ground::<K>(batch, lane),
+                Stage::Measure(level) => measure::<K>(batch, lane, level)?,
+                Stage::Walked(steps) => {
+                    if queries.go_on(lane, steps) {
+                        lane.stage = Stage::Walked(steps + 1);
+                    } else if queries.begin(lane) {
                         start::<K>(batch, lane)?;
                     } else {
                         lane.stage = Stage::Idle;
@@ -146,51 +179,117 @@ fn take_turns<K: Kernel<Distance = i32>, C: Kernel<Distance = i32>>(
 }
 
 #[inline(always)]
-fn start<K: Kernel<Distance = i32>>(batch: &Batch<'_, '_>, lane: &mut Lane) -> Result<()> {
+fn start<K: Kernel>(batch: &Batch<'_, '_>, lane: &mut Lane<K::Distance>) -> Result<()> {
     let (slot, level) = batch.entry;
     lane.work.reserve(batch.walk, slot)?;
-    lane.nearest = Near { distance: batch.walk.distance::<K>(batch.query(&lane.coded), slot), slot };
+    lane.sifted.begin(lane.work.hop.slots.len());
+    let distance = batch.walk.distance::<K>(batch.query(&lane.vector, &lane.coded), slot);
+    lane.nearest = Near { distance, slot };
     reach::<K>(batch, lane, level)
 }
 
 /// Goes on with a level.
 #[inline(always)]
-fn reach<K: Kernel<Distance = i32>>(batch: &Batch<'_, '_>, lane: &mut Lane, level: usize) -> Result<()> {
-    if level > 0 {
-        lane.stage = Stage::Upper(level);
-        return Ok(());
+fn reach<K: Kernel>(batch: &Batch<'_, '_>, lane: &mut Lane<K::Distance>, level: usize) -> Result<()> {
+    if level == 0 {
+        let Work { visited, pool, .. } = &mut lane.work;
+        pool.reset(lane.ef)?;
+        pool.insert::<K>(lane.nearest.distance, lane.nearest.slot);
+        visited.insert(lane.nearest.slot);
+        batch.walk.store().links0(lane.nearest.slot).prefetch();
     }
-    let Work { visited, pool, .. } = &mut lane.work;
-    pool.reset(lane.ef)?;
-    pool.insert::<K>(lane.nearest.distance, lane.nearest.slot);
-    visited.insert(lane.nearest.slot);
-    batch.view.store().links0(lane.nearest.slot).prefetch();
-    lane.stage = Stage::Ground;
+    lane.stage = Stage::Read(level);
     Ok(())
 }
 
 #[inline(always)]
-fn upper<K: Kernel<Distance = i32>>(batch: &Batch<'_, '_>, lane: &mut Lane, level: usize) -> Result<()> {
+fn read<K: Kernel>(batch: &Batch<'_, '_>, lane: &mut Lane<K::Distance>, level: usize) -> Result<()> {
     let view = batch.walk;
     let Some(links) = view.store().links(lane.nearest.slot, level) else { return reach::<K>(batch, lane, level - 1) };
-    let mut count = 0;
-    for id in links.raw() {
-        if let Some(slot) = view.slot(id) {
-            lane.work.hop.slots[count] = slot;
-            view.prefetch(slot, view.row_bytes());
-            count += 1;
-        }
-    }
-    fence(Ordering::Acquire);
-    lane.waiting = count;
-    lane.stage = Stage::UpperCodes(level);
+    lane.waiting = lane.work.hop.take(links.raw().filter_map(|id| view.slot(id)));
+    ask(batch, lane, level, true);
     Ok(())
 }
 
 #[inline(always)]
-fn upper_codes<K: Kernel<Distance = i32>>(batch: &Batch<'_, '_>, lane: &mut Lane, level: usize) -> Result<()> {
+fn read_ground<D: Distance>(batch: &Batch<'_, '_>, lane: &mut Lane<D>) {
+    let view = batch.walk;
+    let Work { visited, hop, pool, near, .. } = &mut lane.work;
+    if batch.is_lazy() {
+        let mut ids = [0; AT_ONCE];
+        let count = lane.sifted.take(pool, &mut ids);
+        if count > 0 {
+            lane.waiting = hop.take(ids[..count].iter().filter_map(|id| view.slot(*id)));
+            prefetch(view, &hop.slots[..lane.waiting]);
+            lane.stage = Stage::Measure(0);
+            return;
+        }
+    }
+    let next = if lane.sifted.gave_up() { None } else { pool.next().and_then(|id| view.slot(id)) };
+    let Some(slot) = next else {
+        visited.clear();
+        near.clear();
+        near.extend(pool.iter().filter_map(|(id, distance)| Some(Near { distance, slot: view.slot(id)? })));
+        lane.stage = Stage::Walked(0);
+        return;
+    };
+    // Likely the next to be expanded: its links can travel while this one's are worked on.
+    if let Some(next) = pool.peek().and_then(|id| view.slot(id)) {
+        view.store().links0(next).prefetch();
+    }
+    lane.waiting = visited.unseen(view, view.store().links0(slot), &mut hop.slots);
+    let are_sifted = pool.is_full() || batch.is_lazy();
+    ask(batch, lane, 0, are_sifted);
+}
+
+/// Asks for what the next stage reads: codes, where there is something to be nearer than.
+#[inline(always)]
+fn ask<D: Distance>(batch: &Batch<'_, '_>, lane: &mut Lane<D>, level: usize, are_sifted: bool) {
+    // The ids were read relaxed; what was published with them is read from here on.
+    fence(Ordering::Acquire);
+    let slots = &lane.work.hop.slots[..lane.waiting];
+    if let Some(sieve) = batch.sieve.as_ref().filter(|_| are_sifted) {
+        sieve.prefetch(slots);
+        lane.stage = Stage::Sift(level);
+    } else {
+        prefetch(batch.walk, slots);
+        lane.stage = Stage::Measure(level);
+    }
+}
+
+/// Bytes of a row to ask for ahead; the hardware streams the rest of longer rows.
+const PREFETCH_BYTES: usize = 1024;
+
+#[inline(always)]
+fn prefetch(view: &View<'_>, slots: &[Slot]) {
+    let bytes = view.row_bytes().min(PREFETCH_BYTES);
+    for slot in slots {
+        view.prefetch(*slot, bytes);
+    }
+}
+
+#[inline(always)]
+fn sift<D: Distance, C: Kernel<Distance = i32>>(batch: &Batch<'_, '_>, lane: &mut Lane<D>, level: usize) -> Result<()> {
+    let Lane { work: Work { hop, pool, .. }, coded, sifted, nearest, waiting, stage, .. } = lane;
+    let Some(sieve) = &batch.sieve else { return Ok(()) };
+    let slots = &mut hop.slots[..*waiting];
+    if level == 0 && sieve.lazy {
+        sieve.add::<C>(coded, sifted, slots, pool)?;
+        *stage = Stage::Read(0);
+    } else {
+        let bound = if level == 0 { pool.bound_key() } else { nearest.distance.pool_key() };
+        *waiting = sieve.sift::<C>(coded, sifted, f32::from_pool_key(bound), slots);
+        prefetch(batch.walk, &slots[..*waiting]);
+        *stage = Stage::Measure(level);
+    }
+    Ok(())
+}
+
+#[inline(always)]
+fn measure<K: Kernel>(batch: &Batch<'_, '_>, lane: &mut Lane<K::Distance>, level: usize) -> Result<()> {
     let hop = &mut lane.work.hop;
-    batch.walk.distances::<K>(batch.query(&lane.coded), &hop.slots[..lane.waiting], &mut hop.distances[..lane.waiting]);
+    let query = batch.query(&lane.vector, &lane.coded);
+    batch.walk.distances::<K>(query, &hop.slots[..lane.waiting], &mut hop.distances[..lane.waiting]);
     let before = lane.nearest.slot;
     for at in 0..lane.waiting {
         if hop.distances[at] < lane.nearest.distance {
@@ -200,73 +299,24 @@ fn upper_codes<K: Kernel<Distance = i32>>(batch: &Batch<'_, '_>, lane: &mut Lane
     if lane.nearest.slot == before {
         return reach::<K>(batch, lane, level - 1);
     }
-    lane.stage = Stage::Upper(level);
+    lane.stage = Stage::Read(level);
     Ok(())
 }
 
 #[inline(always)]
-fn ground(batch: &Batch<'_, '_>, lane: &mut Lane) {
+fn measure_ground<K: Kernel>(batch: &Batch<'_, '_>, lane: &mut Lane<K::Distance>) {
     let view = batch.walk;
-    let Work { visited, hop, pool, .. } = &mut lane.work;
-    let Some(slot) = pool.next().and_then(|id| view.slot(id)) else { return found(batch, lane) };
-    // Likely the next to be expanded: its links can travel while this one's are worked on.
-    if let Some(next) = pool.peek().and_then(|id| view.slot(id)) {
-        view.store().links0(next).prefetch();
-    }
-    let count = visited.unseen(view, view.store().links0(slot), &mut hop.slots);
-    fence(Ordering::Acquire);
-    for slot in &hop.slots[..count] {
-        view.prefetch(*slot, view.row_bytes());
-    }
-    lane.waiting = count;
-    lane.stage = Stage::GroundCodes;
-}
-
-#[inline(always)]
-fn ground_codes<K: Kernel<Distance = i32>>(batch: &Batch<'_, '_>, lane: &mut Lane) {
-    let view = batch.walk;
-    let query = batch.query(&lane.coded);
+    let query = batch.query(&lane.vector, &lane.coded);
     let Work { hop, pool, .. } = &mut lane.work;
     view.distances::<K>(query, &hop.slots[..lane.waiting], &mut hop.distances[..lane.waiting]);
-    let next = pool.insert_all::<K>(hop, lane.waiting);
+    let next = if batch.is_lazy() {
+        lane.sifted.admit::<K>(pool, &hop.slots[..lane.waiting], &hop.distances[..lane.waiting]);
+        pool.peek()
+    } else {
+        pool.insert_all::<K>(hop, lane.waiting)
+    };
     if let Some(next) = next.and_then(|id| view.slot(id)) {
         view.store().links0(next).prefetch();
     }
-    lane.stage = Stage::Ground;
-}
-
-/// Asks for what the end of a query reads.
-#[inline(always)]
-fn found(batch: &Batch<'_, '_>, lane: &mut Lane) {
-    let Work { visited, pool, near, .. } = &mut lane.work;
-    visited.clear();
-    near.clear();
-    near.extend(pool.iter().filter_map(|(id, distance)| Some(Near { distance, slot: batch.view.slot(id)? })));
-    if let Some(codes) = batch.codes_beside(lane.coded.lossless) {
-        near.iter().for_each(|near| codes.prefetch(near.slot, codes.row_bytes()));
-    } else {
-        fetch(batch, &lane.work.near, lane.coded.lossless);
-    }
-    lane.stage = Stage::Found;
-}
-
-/// Measures by codes what was found on sketches.
-#[inline(always)]
-fn score<C: Kernel<Distance = i32>>(batch: &Batch<'_, '_>, lane: &mut Lane) {
-    if let Some(codes) = batch.codes_beside(lane.coded.lossless) {
-        guided::rescore::<C>(codes, codes.query(lane.coded.code.bytes()), &mut lane.work);
-    }
-    fetch(batch, &lane.work.near, lane.coded.lossless);
-    lane.stage = Stage::Scored;
-}
-
-/// Asks for the labels of the nearest, and for their vectors unless codes are the vectors.
-#[inline(always)]
-fn fetch(batch: &Batch<'_, '_>, near: &[Near<i32>], lossless: bool) {
-    for near in near.iter().take(batch.k) {
-        if !lossless {
-            batch.view.prefetch(near.slot, batch.view.row_bytes().min(1024));
-        }
-        batch.view.prefetch_label(near.slot);
-    }
+    lane.stage = Stage::Read(0);
 }

@@ -18,6 +18,7 @@ pub(crate) mod heap;
 pub(crate) mod hop;
 pub(crate) mod lanes;
 pub(crate) mod layer;
+pub(crate) mod pending;
 pub(crate) mod pool;
 pub(crate) mod query;
 pub(crate) mod scan;

@@ -46,7 +46,7 @@ impl Pool {
 
     /// The key that a candidate's must be below to enter; nothing, but for one NaN, is too far while there is room.
     #[inline(always)]
-    fn bound_key(&self) -> u32 {
+    pub(crate) fn bound_key(&self) -> u32 {
         if self.len < self.ef {
             u32::MAX
         } else {
@@ -54,10 +54,10 @@ impl Pool {
         }
     }
 
-    /// The distance that a candidate must be below to enter; None while anything may.
+    /// Whether only what is nearer than the last may enter.
     #[inline(always)]
-    pub(crate) fn bound<D: Distance>(&self) -> Option<D> {
-        (self.len == self.ef).then(|| D::from_pool_key(self.bound_key()))
+    pub(crate) fn is_full(&self) -> bool {
+        self.len == self.ef
     }
 
     /// Inserts those of the first `count` in `hop` that are nearer than the bound when it is their turn. The id of the next
@@ -148,6 +148,35 @@ impl Pool {
         None
     }
 
+    /// The entries, nearest first: a key above an id and more.
+    #[inline(always)]
+    pub(crate) fn keys(&self) -> &[u64] {
+        self.entries()
+    }
+
+    /// How many it may have.
+    #[inline(always)]
+    pub(crate) fn ef(&self) -> usize {
+        self.ef
+    }
+
+    /// The key of the record that [`Pool::next`] would give.
+    #[inline(always)]
+    pub(crate) fn next_key(&self) -> Option<u32> {
+        let unexpanded = self.entries()[self.cursor..].iter().find(|&&e| e & EXPANDED == 0);
+        unexpanded.map(|&e| (e >> 32) as u32)
+    }
+
+    /// Inserts a record if it is nearer than the bound. False: it matters when it came, or another that is as near.
+    #[inline(always)]
+    pub(crate) fn admit<K: Kernel>(&mut self, key: u32, slot: Slot) -> bool {
+        if self.is_full() && key >= self.bound_key() {
+            return key > self.bound_key();
+        }
+        self.insert_one::<K>(key, slot);
+        self.ties.is_empty()
+    }
+
     /// The record that [`Pool::next`] would give, ties aside.
     #[inline(always)]
     pub(crate) fn peek(&self) -> Option<u32> {
@@ -207,6 +236,19 @@ mod tests {
         assert_eq!(fill(&[(0, 5.0), (1, 5.0), (2, 3.0), (3, 5.0)]).0, [2, 0, 1]);
         // 1 is beyond the bound.
         assert_eq!(fill(&[(0, 5.0), (1, 5.0), (2, 3.0), (3, 4.0)]), (vec![2, 3], vec![(2, 3.0), (3, 4.0)]));
+    }
+
+    #[test]
+    fn ties_at_the_bound_are_told() {
+        let slots = slots(4);
+        let admit = |distances: [i32; 3]| {
+            let mut pool = Pool::default();
+            pool.reset(2).unwrap();
+            distances.iter().zip(&slots).all(|(distance, slot)| pool.admit::<L2>(distance.pool_key(), *slot))
+        };
+        assert!(admit([5, 4, 6]) && admit([5, 4, 3]) && admit([5, 5, 6]) && admit([3, 5, 2]));
+        // At the bound, and pushed out while at it.
+        assert!(!admit([5, 4, 5]) && !admit([5, 5, 5]) && !admit([5, 5, 3]));
     }
 
     /// What lists bring at once is what it would be one after the other.

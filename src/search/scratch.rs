@@ -121,15 +121,6 @@ impl<D: Distance> Work<D> {
     }
 }
 
-impl Scratch {
-    /// Makes at least `count` lanes.
-    pub(crate) fn make_lanes(&mut self, count: usize, store: &Store) {
-        while self.lanes.len() < count {
-            self.lanes.push(Lane::new(store));
-        }
-    }
-}
-
 /// One thread's buffers for one index.
 pub(crate) struct Scratch {
     pub(crate) cell: Arc<SessionCell>,
@@ -141,6 +132,8 @@ pub(crate) struct Scratch {
     pub(crate) vector: Data,
     /// The queries of a batch that codes guide.
     pub(crate) lanes: Vec<Lane>,
+    /// Those that vectors guide.
+    pub(crate) exact_lanes: Vec<Lane<f32>>,
     /// The candidates of a block of new records.
     pub(crate) scan: Scan,
     home: Arc<Home>,
@@ -180,8 +173,18 @@ impl Scratches {
             let vector = Data::new(store.layout().vector_bytes);
             let cell = store.rewrites().register();
             let (work, integers, keys) = Default::default();
-            let (lanes, scan) = Default::default();
-            Box::new(Scratch { cell, work, integers, keys, vector, lanes, scan, home: Arc::clone(&self.0) })
+            let (lanes, exact_lanes, scan) = Default::default();
+            Box::new(Scratch {
+                cell,
+                work,
+                integers,
+                keys,
+                vector,
+                lanes,
+                exact_lanes,
+                scan,
+                home: Arc::clone(&self.0),
+            })
         })
     }
 }

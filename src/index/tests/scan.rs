@@ -3,6 +3,7 @@
 use super::*;
 use crate::codes::scalar;
 use crate::index::coded::{by_sketches, Measured};
+use crate::search::lanes::make_lanes;
 use crate::search::scan;
 
 fn add_guided(index: &Index, vectors: &[f32], labels: &[u64], threads: usize) -> Result<(), Error> {
@@ -29,7 +30,7 @@ fn a_scan_finds_the_nearest() {
                 (0..1501).step_by(7).for_each(|label| index.mark_deleted(label).unwrap());
             }
             index.core.with_scratch(|scratch| {
-                scratch.make_lanes(1, index.store());
+                make_lanes(&mut scratch.lanes, 1, index.store());
                 // The label of row 20 is there already.
                 let labels: Vec<u64> = (0..37).map(|row| if row == 20 { 3 } else { 5000 + row }).collect();
                 index.look_up(&new, &labels, 1..37, scratch);
@@ -101,7 +102,7 @@ fn what_was_found_may_have_changed() {
     let new = random(&mut rng, 20, DIM);
     let labels: Vec<u64> = (5000..5020).collect();
     index.core.with_scratch(|scratch| {
-        scratch.make_lanes(1, index.store());
+        make_lanes(&mut scratch.lanes, 1, index.store());
         index.look_up(&new, &labels, 0..20, scratch);
         assert_eq!(scratch.scan.len(), if tiles::is_there() { 20 } else { 0 });
         // A twin of each row comes, and all that is near goes.

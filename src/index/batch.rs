@@ -1,0 +1,226 @@
+//! Several queries at once on an index without deleted records: by codes or sketches, or by vectors, with codes that reject.
+
+use std::ops::Range;
+
+use super::coded::{by_sketches, Measured, QUERY_SHARE};
+use super::Index;
+use crate::codes::Codes;
+use crate::error::Result;
+use crate::params::Exactness;
+use crate::search::certified::Sieve;
+use crate::search::lanes::{make_lanes, Batch, By, Lane, Queries, LANES};
+use crate::search::query::Ask;
+use crate::search::scratch::{Hit, Scratch, Work};
+use crate::store::view::View;
+
+/// Takes the results of a query by its place in the batch.
+pub(super) type Put<'a> = dyn FnMut(usize, &[Hit<f32>]) + 'a;
+
+/// What the queries of a batch share.
+struct Shared<'a, 'v> {
+    index: &'a Index,
+    view: &'a View<'v>,
+    /// All of them, one after the other.
+    vectors: &'a [f32],
+    ask: Ask<'a>,
+}
+
+impl Shared<'_, '_> {
+    /// Makes a query ready.
+    fn begin<D>(&self, row: usize, codes: &Codes, lane: &mut Lane<D>) {
+        let dim = self.index.dim();
+        lane.row = row;
+        self.index.prepare(&self.vectors[row * dim..(row + 1) * dim], &mut lane.vector);
+        codes.prepare(lane.vector.floats(), &mut lane.coded);
+    }
+}
+
+impl Index {
+    /// Some queries in lanes; `put` takes the results of each. False if they have to be asked one by one in another way;
+    /// nothing was put then.
+    pub(super) fn query_lanes(
+        &self,
+        vectors: &[f32],
+        ask: Ask<'_>,
+        exactness: Exactness,
+        scratch: &mut Scratch,
+        put: &mut Put<'_>,
+    ) -> Result<bool> {
+        let Scratch { cell, vector, work, lanes, exact_lanes, .. } = scratch;
+        let entry = self.core.graph().entry();
+        let view = View::open(self.store(), cell, self.ruler());
+        let Some(entry) = entry.and_then(|(slot, level)| Some((view.slot(slot.id())?, level))) else {
+            return Ok(false);
+        };
+        let shared = Shared { index: self, view: &view, vectors, ask };
+        let count = vectors.len() / self.dim();
+        let guided = exactness.may_be_guided();
+        let measured = view.codes().and_then(|codes| {
+            let lossless = view.codes_are_lossless(codes);
+            // Codes that are the vectors are as good as these, whatever was asked for.
+            let measured =
+                (guided || lossless).then(|| Measured::of(&view, codes, guided && by_sketches(codes, ask.ef)));
+            Some((codes, lossless, measured??))
+        });
+        let (mut rows, mut rest) = (0..count, Vec::new());
+        if let Some((codes, lossless, measured)) = &measured {
+            let lanes = make_lanes(lanes, count.min(LANES), self.store());
+            let batch = Batch { walk: &measured.walk, by: measured.by(), sieve: None, entry };
+            let (lossless, rows, rest, results) = (*lossless, &mut rows, &mut rest, &mut *work);
+            let mut queries = Guided { shared: &shared, codes, measured, lossless, guided, rows, rest, results, put };
+            self.code_engine.run(&batch, lanes, &mut queries)?;
+        }
+        let mut rows = rows.chain(std::mem::take(&mut rest));
+        let codes = view.codes().filter(|_| exactness == Exactness::Certified && !view.has_before());
+        let on_codes = codes.and_then(|codes| view.on_codes(codes));
+        if let (Some(codes), Some(on_codes)) = (codes, &on_codes) {
+            let sieve = Sieve::new(on_codes, codes, view.row_bytes());
+            let batch = Batch { walk: &view, by: By::Vectors, sieve: Some(sieve), entry };
+            let lanes = make_lanes(exact_lanes, count.min(LANES), self.store());
+            let (rest, tied) = (&mut rest, 0);
+            let mut queries = Certified { shared: &shared, codes, rows: &mut rows, rest, tied, put };
+            self.code_engine.run_exact(&batch, lanes, &mut queries)?;
+        }
+        for row in rest.into_iter().chain(rows) {
+            let dim = self.dim();
+            self.prepare(&vectors[row * dim..(row + 1) * dim], vector);
+            self.engine.query(&view, view.query(vector.bytes()), Some(entry), ask, work)?;
+            put(row, &work.results);
+        }
+        Ok(true)
+    }
+}
+
+/// Those by codes or sketches.
+struct Guided<'a, 'v> {
+    shared: &'a Shared<'a, 'v>,
+    codes: &'a Codes,
+    measured: &'a Measured<'v>,
+    /// Codes are the vectors of all records.
+    lossless: bool,
+    /// Others may be guided, too.
+    guided: bool,
+    rows: &'a mut Range<usize>,
+    /// Those for which codes do not do.
+    rest: &'a mut Vec<usize>,
+    results: &'a mut Work,
+    put: &'a mut Put<'a>,
+}
+
+impl Guided<'_, '_> {
+    /// Codes that measure what a walk on sketches found before its vectors do.
+    fn beside(&self, lane: &Lane) -> Option<&View<'_>> {
+        self.measured.beside.as_ref().filter(|_| lane.coded.lossless)
+    }
+
+    /// Asks for the labels of the nearest, and for their vectors unless codes are the vectors.
+    fn fetch(&self, lane: &Lane) {
+        let view = self.shared.view;
+        for near in lane.work.near.iter().take(self.shared.ask.k) {
+            if !lane.coded.lossless {
+                view.prefetch(near.slot, view.row_bytes().min(1024));
+            }
+            view.prefetch_label(near.slot);
+        }
+    }
+}
+
+impl Queries<i32> for Guided<'_, '_> {
+    fn begin(&mut self, lane: &mut Lane) -> bool {
+        for row in &mut *self.rows {
+            self.shared.begin(row, self.codes, lane);
+            lane.coded.lossless &= self.lossless;
+            if lane.coded.lossless || self.guided && lane.coded.is_usable() {
+                let (_, ef) = self.measured.for_query(&lane.coded, self.shared.ask.ef, QUERY_SHARE);
+                lane.ef = ef.min(self.shared.view.count());
+                return true;
+            }
+            self.rest.push(row);
+        }
+        false
+    }
+
+    fn go_on(&mut self, lane: &mut Lane, steps: usize) -> bool {
+        let Shared { index, view, ask, .. } = self.shared;
+        match self.beside(lane) {
+            Some(codes) if steps == 0 => {
+                lane.work.near.iter().for_each(|near| codes.prefetch(near.slot, codes.row_bytes()))
+            }
+            None if steps == 0 => self.fetch(lane),
+            Some(codes) if steps == 1 => {
+                index.code_engine.rescore(codes, codes.query(lane.coded.code.bytes()), &mut lane.work);
+                self.fetch(lane);
+            }
+            _ => {
+                let sketches = self.measured.by() == By::Sketches;
+                index.finish(
+                    view,
+                    &lane.vector,
+                    (self.codes, &lane.coded, sketches),
+                    &lane.work.near,
+                    ask.k,
+                    self.results,
+                );
+                (self.put)(lane.row, &self.results.results);
+                return false;
+            }
+        }
+        true
+    }
+}
+
+/// Those by vectors, with codes that save most of them.
+struct Certified<'a, 'v> {
+    shared: &'a Shared<'a, 'v>,
+    codes: &'a Codes,
+    rows: &'a mut dyn Iterator<Item = usize>,
+    /// Those for which codes do not do, and how many of them were tried.
+    rest: &'a mut Vec<usize>,
+    tied: usize,
+    put: &'a mut Put<'a>,
+}
+
+/// Of so many queries that were in vain no more are tried.
+const MOST_TIED: usize = 4;
+
+impl Queries<f32> for Certified<'_, '_> {
+    fn begin(&mut self, lane: &mut Lane<f32>) -> bool {
+        if self.tied >= MOST_TIED {
+            return false;
+        }
+        for row in &mut *self.rows {
+            self.shared.begin(row, self.codes, lane);
+            // Of a query beyond the trained range codes tell little.
+            if lane.coded.is_usable() && !lane.coded.is_outside {
+                lane.ef = self.shared.ask.ef.min(self.shared.view.count());
+                lane.sifted.proof = self.codes.quantiser().proof(lane.vector.floats(), &lane.coded);
+                return true;
+            }
+            self.rest.push(row);
+        }
+        false
+    }
+
+    fn go_on(&mut self, lane: &mut Lane<f32>, steps: usize) -> bool {
+        let Shared { view, ask, .. } = self.shared;
+        if lane.sifted.gave_up() {
+            self.tied += 1;
+            self.rest.push(lane.row);
+            return false;
+        }
+        if steps == 0 {
+            lane.work.near.iter().take(ask.k).for_each(|near| view.prefetch_label(near.slot));
+            return true;
+        }
+        let Work { near, results, .. } = &mut lane.work;
+        results.clear();
+        results.extend(near.iter().take(ask.k).map(|n| Hit {
+            distance: n.distance,
+            label: view.label(n.slot),
+            slot: n.slot,
+        }));
+        results.sort_by(Hit::order);
+        (self.put)(lane.row, results);
+        false
+    }
+}
