@@ -66,12 +66,12 @@ macro_rules! shells {
             }
 
             $(#[target_feature(enable = $feature)])?
-            unsafe fn run_shell<K: Kernel>(
+            unsafe fn run_shell<K: Kernel, const SIEVE: bool>(
                 batch: &Batch<'_, '_>,
                 lanes: &mut [Lane<K::Distance>],
                 queries: &mut dyn Queries<K::Distance>,
             ) -> Result<()> {
-                lanes::run::<K, $codes>(batch, lanes, queries)
+                lanes::run::<K, $codes, SIEVE>(batch, lanes, queries)
             }
 
             $(#[target_feature(enable = $feature)])?
@@ -107,8 +107,8 @@ macro_rules! shells {
             pub(super) const ENGINE: CodeEngine = CodeEngine {
                 walk: [walk_shell::<$codes>, walk_shell::<$sketches>],
                 younger: [younger_shell::<$codes>, younger_shell::<$sketches>],
-                run: [run_shell::<$codes>, run_shell::<$sketches>],
-                run_exact: run_shell::<$vectors>,
+                run: [run_shell::<$codes, false>, run_shell::<$sketches, false>],
+                run_exact: run_shell::<$vectors, true>,
                 rescore: rescore_shell,
                 insert: insert_shell,
                 measure: measure_shell,

@@ -24,11 +24,14 @@ pub(crate) const LANES: usize = 4;
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Stage {
     Idle,
-    /// Read the list of the nearest on a level, on the ground that of the next to be expanded.
+    /// On a level above the ground: read the list of the nearest, measure what codes have to tell, measure what is measured.
     Read(usize),
-    /// Measure codes, to see what else has to be measured.
     Sift(usize),
     Measure(usize),
+    /// On the ground: the same, beginning with the list of the next to be expanded.
+    ReadGround,
+    SiftGround,
+    MeasureGround,
     /// What so many steps after the walk have asked for is on its way.
     Walked(usize),
 }
@@ -98,10 +101,11 @@ pub(crate) struct Batch<'a, 'v> {
 }
 
 impl Batch<'_, '_> {
-    /// Whether records of the ground are measured only when they may be next ([`super::pending`]).
+    /// Whether records of the ground are measured only when they may be next ([`super::pending`]); not in a batch without a
+    /// `SIEVE`.
     #[inline(always)]
-    fn is_lazy(&self) -> bool {
-        self.sieve.as_ref().is_some_and(|sieve| sieve.lazy)
+    fn is_lazy<const SIEVE: bool>(&self) -> bool {
+        SIEVE && self.sieve.as_ref().is_some_and(|sieve| sieve.lazy)
     }
 
     /// What a lane's walk measures from.
@@ -125,14 +129,14 @@ pub(crate) trait Queries<D> {
     fn go_on(&mut self, lane: &mut Lane<D>, steps: usize) -> bool;
 }
 
-/// Walks for one query after the other by kernel `K`; kernel `C` is that of codes, for the sieve.
+/// Walks for one query after the other by kernel `K`; kernel `C` is that of codes, for a `SIEVE`.
 #[inline(always)]
-pub(crate) fn run<K: Kernel, C: Kernel<Distance = i32>>(
+pub(crate) fn run<K: Kernel, C: Kernel<Distance = i32>, const SIEVE: bool>(
     batch: &Batch<'_, '_>,
     lanes: &mut [Lane<K::Distance>],
     queries: &mut dyn Queries<K::Distance>,
 ) -> Result<()> {
-    let done = take_turns::<K, C>(batch, lanes, queries);
+    let done = take_turns::<K, C, SIEVE>(batch, lanes, queries);
     if done.is_err() {
         lanes.iter_mut().for_each(|lane| lane.work.visited.clear());
     }
@@ -140,7 +144,7 @@ pub(crate) fn run<K: Kernel, C: Kernel<Distance = i32>>(
 }
 
 #[inline(always)]
-fn take_turns<K: Kernel, C: Kernel<Distance = i32>>(
+fn take_turns<K: Kernel, C: Kernel<Distance = i32>, const SIEVE: bool>(
     batch: &Batch<'_, '_>,
     lanes: &mut [Lane<K::Distance>],
     queries: &mut dyn Queries<K::Distance>,
@@ -149,24 +153,25 @@ fn take_turns<K: Kernel, C: Kernel<Distance = i32>>(
     for lane in lanes.iter_mut() {
         lane.stage = Stage::Idle;
         if queries.begin(lane) {
-            start::<K>(batch, lane)?;
+            start::<K, SIEVE>(batch, lane)?;
             going += 1;
         }
     }
     while going > 0 {
         for lane in lanes.iter_mut() {
             match lane.stage {
-                Stage::Idle => {}
-                Stage::Read(0) => read_ground(batch, lane),
-                Stage::Read(level) => read::<K>(batch, lane, level)?,
-                Stage::Sift(level) => sift::<K::Distance, C>(batch, lane, level)?,
-                Stage::Measure(0) => measure_ground::<K>(batch, lane),
+                Stage::ReadGround => read_ground::<_, SIEVE>(batch, lane),
+                Stage::MeasureGround => measure_ground::<K, SIEVE>(batch, lane),
+                Stage::SiftGround if SIEVE => sift_ground::<_, C>(batch, lane)?,
+                Stage::Read(level) => read::<K, SIEVE>(batch, lane, level)?,
                 Stage::Measure(level) => measure::<K>(batch, lane, level)?,
+                Stage::Sift(level) if SIEVE => sift::<_, C>(batch, lane, level),
+                Stage::Idle | Stage::Sift(_) | Stage::SiftGround => {}
                 Stage::Walked(steps) => {
                     if queries.go_on(lane, steps) {
                         lane.stage = Stage::Walked(steps + 1);
                     } else if queries.begin(lane) {
-                        start::<K>(batch, lane)?;
+                        start::<K, SIEVE>(batch, lane)?;
                     } else {
                         lane.stage = Stage::Idle;
                         going -= 1;
@@ -179,10 +184,12 @@ fn take_turns<K: Kernel, C: Kernel<Distance = i32>>(
 }
 
 #[inline(always)]
-fn start<K: Kernel>(batch: &Batch<'_, '_>, lane: &mut Lane<K::Distance>) -> Result<()> {
+fn start<K: Kernel, const SIEVE: bool>(batch: &Batch<'_, '_>, lane: &mut Lane<K::Distance>) -> Result<()> {
     let (slot, level) = batch.entry;
     lane.work.reserve(batch.walk, slot)?;
-    lane.sifted.begin(lane.work.hop.slots.len());
+    if SIEVE {
+        lane.sifted.begin(lane.work.hop.slots.len());
+    }
     let distance = batch.walk.distance::<K>(batch.query(&lane.vector, &lane.coded), slot);
     lane.nearest = Near { distance, slot };
     reach::<K>(batch, lane, level)
@@ -191,41 +198,42 @@ fn start<K: Kernel>(batch: &Batch<'_, '_>, lane: &mut Lane<K::Distance>) -> Resu
 /// Goes on with a level.
 #[inline(always)]
 fn reach<K: Kernel>(batch: &Batch<'_, '_>, lane: &mut Lane<K::Distance>, level: usize) -> Result<()> {
+    lane.stage = Stage::Read(level);
     if level == 0 {
         let Work { visited, pool, .. } = &mut lane.work;
         pool.reset(lane.ef)?;
         pool.insert::<K>(lane.nearest.distance, lane.nearest.slot);
         visited.insert(lane.nearest.slot);
         batch.walk.store().links0(lane.nearest.slot).prefetch();
+        lane.stage = Stage::ReadGround;
     }
-    lane.stage = Stage::Read(level);
     Ok(())
 }
 
 #[inline(always)]
-fn read<K: Kernel>(batch: &Batch<'_, '_>, lane: &mut Lane<K::Distance>, level: usize) -> Result<()> {
+fn read<K: Kernel, const SIEVE: bool>(batch: &Batch<'_, '_>, lane: &mut Lane<K::Distance>, level: usize) -> Result<()> {
     let view = batch.walk;
     let Some(links) = view.store().links(lane.nearest.slot, level) else { return reach::<K>(batch, lane, level - 1) };
     lane.waiting = lane.work.hop.take(links.raw().filter_map(|id| view.slot(id)));
-    ask(batch, lane, level, true);
+    ask::<_, SIEVE>(batch, lane, true, [Stage::Sift(level), Stage::Measure(level)]);
     Ok(())
 }
 
 #[inline(always)]
-fn read_ground<D: Distance>(batch: &Batch<'_, '_>, lane: &mut Lane<D>) {
+fn read_ground<D: Distance, const SIEVE: bool>(batch: &Batch<'_, '_>, lane: &mut Lane<D>) {
     let view = batch.walk;
     let Work { visited, hop, pool, near, .. } = &mut lane.work;
-    if batch.is_lazy() {
+    if batch.is_lazy::<SIEVE>() {
         let mut ids = [0; AT_ONCE];
         let count = lane.sifted.take(pool, &mut ids);
         if count > 0 {
             lane.waiting = hop.take(ids[..count].iter().filter_map(|id| view.slot(*id)));
             prefetch(view, &hop.slots[..lane.waiting]);
-            lane.stage = Stage::Measure(0);
+            lane.stage = Stage::MeasureGround;
             return;
         }
     }
-    let next = if lane.sifted.gave_up() { None } else { pool.next().and_then(|id| view.slot(id)) };
+    let next = if SIEVE && lane.sifted.gave_up() { None } else { pool.next().and_then(|id| view.slot(id)) };
     let Some(slot) = next else {
         visited.clear();
         near.clear();
@@ -238,22 +246,22 @@ fn read_ground<D: Distance>(batch: &Batch<'_, '_>, lane: &mut Lane<D>) {
         view.store().links0(next).prefetch();
     }
     lane.waiting = visited.unseen(view, view.store().links0(slot), &mut hop.slots);
-    let are_sifted = pool.is_full() || batch.is_lazy();
-    ask(batch, lane, 0, are_sifted);
+    let are_sifted = pool.is_full() || batch.is_lazy::<SIEVE>();
+    ask::<_, SIEVE>(batch, lane, are_sifted, [Stage::SiftGround, Stage::MeasureGround]);
 }
 
-/// Asks for what the next stage reads: codes, where there is something to be nearer than.
+/// Asks for what the next stage reads, which is the first of `next` where codes can tell something, else the second.
 #[inline(always)]
-fn ask<D: Distance>(batch: &Batch<'_, '_>, lane: &mut Lane<D>, level: usize, are_sifted: bool) {
+fn ask<D: Distance, const SIEVE: bool>(batch: &Batch<'_, '_>, lane: &mut Lane<D>, are_sifted: bool, next: [Stage; 2]) {
     // The ids were read relaxed; what was published with them is read from here on.
     fence(Ordering::Acquire);
     let slots = &lane.work.hop.slots[..lane.waiting];
-    if let Some(sieve) = batch.sieve.as_ref().filter(|_| are_sifted) {
+    if let Some(sieve) = batch.sieve.as_ref().filter(|_| SIEVE && are_sifted) {
         sieve.prefetch(slots);
-        lane.stage = Stage::Sift(level);
+        lane.stage = next[0];
     } else {
         prefetch(batch.walk, slots);
-        lane.stage = Stage::Measure(level);
+        lane.stage = next[1];
     }
 }
 
@@ -269,20 +277,35 @@ fn prefetch(view: &View<'_>, slots: &[Slot]) {
 }
 
 #[inline(always)]
-fn sift<D: Distance, C: Kernel<Distance = i32>>(batch: &Batch<'_, '_>, lane: &mut Lane<D>, level: usize) -> Result<()> {
-    let Lane { work: Work { hop, pool, .. }, coded, sifted, nearest, waiting, stage, .. } = lane;
-    let Some(sieve) = &batch.sieve else { return Ok(()) };
-    let slots = &mut hop.slots[..*waiting];
-    if level == 0 && sieve.lazy {
-        sieve.add::<C>(coded, sifted, slots, pool)?;
-        *stage = Stage::Read(0);
-    } else {
-        let bound = if level == 0 { pool.bound_key() } else { nearest.distance.pool_key() };
-        *waiting = sieve.sift::<C>(coded, sifted, f32::from_pool_key(bound), slots);
-        prefetch(batch.walk, &slots[..*waiting]);
-        *stage = Stage::Measure(level);
+fn sift<D: Distance, C: Kernel<Distance = i32>>(batch: &Batch<'_, '_>, lane: &mut Lane<D>, level: usize) {
+    sift_below::<D, C>(batch, lane, lane.nearest.distance.pool_key());
+    lane.stage = Stage::Measure(level);
+}
+
+#[inline(always)]
+fn sift_ground<D: Distance, C: Kernel<Distance = i32>>(batch: &Batch<'_, '_>, lane: &mut Lane<D>) -> Result<()> {
+    let Lane { work: Work { hop, pool, .. }, coded, sifted, waiting, .. } = lane;
+    match &batch.sieve {
+        Some(sieve) if sieve.lazy => {
+            sieve.add::<C>(coded, sifted, &hop.slots[..*waiting], pool)?;
+            lane.stage = Stage::ReadGround;
+        }
+        _ => {
+            let bound = pool.bound_key();
+            sift_below::<D, C>(batch, lane, bound);
+            lane.stage = Stage::MeasureGround;
+        }
     }
     Ok(())
+}
+
+/// Leaves those that may be nearer than what has the key `bound`, and asks for their vectors.
+#[inline(always)]
+fn sift_below<D: Distance, C: Kernel<Distance = i32>>(batch: &Batch<'_, '_>, lane: &mut Lane<D>, bound: u32) {
+    let Some(sieve) = &batch.sieve else { return };
+    let slots = &mut lane.work.hop.slots[..lane.waiting];
+    lane.waiting = sieve.sift::<C>(&lane.coded, &mut lane.sifted, f32::from_pool_key(bound), slots);
+    prefetch(batch.walk, &slots[..lane.waiting]);
 }
 
 #[inline(always)]
@@ -304,12 +327,12 @@ fn measure<K: Kernel>(batch: &Batch<'_, '_>, lane: &mut Lane<K::Distance>, level
 }
 
 #[inline(always)]
-fn measure_ground<K: Kernel>(batch: &Batch<'_, '_>, lane: &mut Lane<K::Distance>) {
+fn measure_ground<K: Kernel, const SIEVE: bool>(batch: &Batch<'_, '_>, lane: &mut Lane<K::Distance>) {
     let view = batch.walk;
     let query = batch.query(&lane.vector, &lane.coded);
     let Work { hop, pool, .. } = &mut lane.work;
     view.distances::<K>(query, &hop.slots[..lane.waiting], &mut hop.distances[..lane.waiting]);
-    let next = if batch.is_lazy() {
+    let next = if batch.is_lazy::<SIEVE>() {
         lane.sifted.admit::<K>(pool, &hop.slots[..lane.waiting], &hop.distances[..lane.waiting]);
         pool.peek()
     } else {
@@ -318,5 +341,5 @@ fn measure_ground<K: Kernel>(batch: &Batch<'_, '_>, lane: &mut Lane<K::Distance>
     if let Some(next) = next.and_then(|id| view.slot(id)) {
         view.store().links0(next).prefetch();
     }
-    lane.stage = Stage::Read(0);
+    lane.stage = Stage::ReadGround;
 }
