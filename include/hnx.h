@@ -126,8 +126,8 @@
 #define HNX_EXACTNESS_F32 1
 
 /*
- The ids and distances of HNX_EXACTNESS_F32, reached by any means that are proven to give them: codes reject what they
- prove to be too far, f32 measures the rest (src/search/certified.rs). With a filter, with deleted records and without
+ The ids and distances of HNX_EXACTNESS_F32, reached by any means that are proven to give them: codes prove which
+ distances cannot matter, f32 measures the rest (src/search/certified.rs). With a filter, with deleted records and without
  codes f32 measures all. Where codes are the vectors themselves (squared L2 of integers from 0 to 255, in up to 258
  dimensions) they suffice. An index that has codes of half a byte only (HNX_EXACTNESS_GUIDED) gets those of a byte with
  the first such query that finds nobody changing it; changes wait meanwhile, as long as reading all vectors takes. They

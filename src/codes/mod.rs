@@ -60,8 +60,16 @@ pub(crate) fn trained_on(count: usize) -> usize {
     rows.min(count)
 }
 
+/// A number that no codes had before.
+fn next_generation() -> u64 {
+    static LAST: AtomicU64 = AtomicU64::new(0);
+    LAST.fetch_add(1, Ordering::Relaxed) + 1
+}
+
 /// One generation of codes.
 pub(crate) struct Codes {
+    /// No other codes have this number, of any index.
+    generation: u64,
     quantiser: Quantiser,
     /// Empty while sketches do without.
     rows: OnceLock<Arena>,
@@ -99,6 +107,7 @@ impl Codes {
         }
         let exceptions = Arena::reserve_up_to(bits(most), bits(least))?;
         Ok(Self {
+            generation: next_generation(),
             quantiser,
             rows,
             sketch,
@@ -119,6 +128,11 @@ impl Codes {
             rows.commit(records * sketch.stride())?;
         }
         self.exceptions.commit(bits(records))
+    }
+
+    /// A number that no other codes have.
+    pub(crate) fn generation(&self) -> u64 {
+        self.generation
     }
 
     pub(crate) fn quantiser(&self) -> &Quantiser {

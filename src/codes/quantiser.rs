@@ -20,7 +20,7 @@ const LOSSLESS_DIM: usize = 258;
 /// Largest share of its distance from the centre that a typical record may lose. Beyond, codes would mislead.
 const MAX_LOSS: f32 = 0.01;
 /// Records that quantiles and errors are learned from.
-pub(crate) const SAMPLE: usize = 4096;
+pub(crate) const SAMPLE: usize = 2048;
 
 /// How values become codes.
 pub(crate) struct Quantiser {
@@ -153,7 +153,7 @@ impl Quantiser {
             errors.push(unsafe { self.encode(vector.as_ptr().cast(), &mut row) });
             let code_reach = self.reach(&row);
             code_reaches.push(code_reach);
-            reaches.push(centre.iter().zip(vector).map(|(c, x)| (c - x) * (c - x)).sum::<f32>());
+            reaches.push(square_of_difference(&centre, vector));
             self.spread += code_reach * code_reach / rows as f32;
         }
         errors.sort_unstable_by(f32::total_cmp);
@@ -356,6 +356,18 @@ impl Quantiser {
     }
 }
 
+/// The square of the length of a difference.
+fn square_of_difference(a: &[f32], b: &[f32]) -> f32 {
+    // Eight sums, which the compiler makes vectors of.
+    let mut sums = [0.0f32; 8];
+    for (a, b) in a.chunks(8).zip(b.chunks(8)) {
+        for ((sum, a), b) in sums.iter_mut().zip(a).zip(b) {
+            *sum += (a - b) * (a - b);
+        }
+    }
+    sums.iter().sum()
+}
+
 /// A value of at most a few hundred, rounded to the nearest integer, the even one of two: its lowest byte, and itself.
 #[inline(always)]
 fn round(x: f32) -> (u8, f32) {
@@ -368,14 +380,19 @@ fn round(x: f32) -> (u8, f32) {
 /// What is added to both ends of a range for vectors to come, as a share of it.
 const WIDER: f32 = 0.08;
 
+/// Vectors of a sample that quantiles are taken from.
+const QUANTILES: usize = 1024;
+
 /// Low ends and steps of the dimensions, with `top` steps in a range.
 fn ranges(ends: &[(f32, f32)], sample: &[f32], top: f32, uniform: bool) -> (Vec<f32>, Vec<f32>) {
     let dim = ends.len();
     let mut plausible = Vec::with_capacity(dim);
     let mut values = Vec::with_capacity(sample.len() / dim);
+    // Quantiles of fewer do as well, and take a fourth of the time.
+    let every = (sample.len() / dim).div_ceil(QUANTILES);
     for (i, (least, most)) in ends.iter().enumerate() {
         values.clear();
-        values.extend(sample.iter().skip(i).step_by(dim));
+        values.extend(sample.iter().skip(i).step_by(every * dim));
         let last = values.len() - 1;
         let mut quantile = |at| *values.select_nth_unstable_by(at, f32::total_cmp).1;
         let (q1, q99) = (quantile(last / 100), quantile(last - last / 100));

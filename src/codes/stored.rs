@@ -96,6 +96,7 @@ impl Maker {
             exceptional: AtomicUsize::new(marked),
             expected: AtomicUsize::new(self.expected.min(records)),
             trained: self.trained.min(records),
+            generation: super::next_generation(),
             of_file: true,
         };
         (to_come == 0).then_some(codes)

@@ -56,7 +56,8 @@ impl Index {
         // New labels are what is looked up, and they find no vacant places.
         let looks_up = mode.guided && !mode.update_only && !(mode.replace_deleted && self.has_deletions());
         let at_once = if looks_up { rows_at_once(labels.len(), threads) } else { 1 };
-        let rows = Rows { next: AtomicUsize::new(0), at_once, failed: AtomicUsize::new(usize::MAX), keep_going };
+        let (next, failed) = (AtomicUsize::new(0), AtomicUsize::new(usize::MAX));
+        let rows = Rows { next, at_once, threads, failed, keep_going };
         let outcome = Mutex::new(Outcome { first: None, report });
         let work = || self.add_rows(vectors, labels, mode, &rows, &outcome);
         super::query::on_threads(threads, &work);
@@ -83,9 +84,12 @@ impl Index {
                 if block.len() > 1 {
                     self.look_up(vectors, labels, block.clone(), scratch);
                 }
-                for row in block {
+                for row in block.clone() {
                     if rows.end_before(row) {
                         break;
+                    }
+                    if scratch.scan.is_outdated(self.store()) {
+                        self.look_up(vectors, labels, row..block.end, scratch);
                     }
                     let vector = &vectors[row * self.dim()..(row + 1) * self.dim()];
                     let result = self.add_one(vector, (labels[row], row), mode, scratch);
@@ -94,7 +98,8 @@ impl Index {
                     }
                     lock(outcome).row(row, result);
                     if row % 256 == 255 {
-                        self.renew_codes(1);
+                        // The other threads wait meanwhile.
+                        self.renew_codes(rows.threads);
                     }
                 }
             }
@@ -246,8 +251,9 @@ pub(super) fn check_finite(vector: &[f32]) -> Result<()> {
 /// Rows being handed out to threads.
 struct Rows {
     next: AtomicUsize,
-    /// How many, where looking them up together pays.
+    /// How many at a time, where looking them up together pays.
     at_once: usize,
+    threads: usize,
     /// The first that failed so far: those before it are tried.
     failed: AtomicUsize,
     keep_going: bool,
@@ -255,9 +261,13 @@ struct Rows {
 
 impl Rows {
     fn take(&self, rows: usize, together: impl Fn() -> bool) -> Option<Range<usize>> {
-        let many = if self.at_once > 1 && together() { self.at_once } else { 1 };
-        let first = self.next.fetch_add(many, Ordering::Relaxed);
-        (first < rows && !self.end_before(first)).then(|| first..(first + many).min(rows))
+        let most = if self.at_once > 1 && together() { self.at_once } else { 1 };
+        // Fewer towards the end, where threads would wait for the last.
+        let share = |rest: usize| if self.threads == 1 { rest } else { rest.div_ceil(2 * self.threads) };
+        let many = |first: usize| most.min(share(rows.saturating_sub(first).max(1)).next_multiple_of(scan::LEAST));
+        let (order, next) = (Ordering::Relaxed, |first| Some(first + many(first)));
+        let first = self.next.fetch_update(order, order, next).unwrap_or_else(|first| first);
+        (first < rows && !self.end_before(first)).then(|| first..(first + many(first)).min(rows))
     }
 
     /// Whether a row before this one has failed, and is the last then.

@@ -1,6 +1,7 @@
 //! What every index has, whoever keeps its labels: graph, buffers of searches, and the locks that let records stand
 //! still.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard, TryLockError};
 
 use crate::error::Result;
@@ -15,6 +16,10 @@ pub(crate) struct Core {
     graph: Graph,
     scratches: Scratches,
     gate: RwLock<()>,
+    /// Whether somebody waits for records to stand still, and what those who come to change some wait for then: the gate
+    /// itself would let them pass first, again and again.
+    is_wanted: AtomicBool,
+    turnstile: Mutex<()>,
     claiming: Mutex<()>,
     directory: Mutex<Option<Directory>>,
     /// Keeps others from changing what is mapped.
@@ -33,8 +38,8 @@ pub(crate) struct Stated {
 impl Core {
     pub(crate) fn new(graph: Graph) -> Self {
         prepare_fences();
-        let (gate, claiming, directory, kept) = Default::default();
-        Self { graph, scratches: Scratches::new(), gate, claiming, directory, kept }
+        let (gate, is_wanted, turnstile, claiming, directory, kept) = Default::default();
+        Self { graph, scratches: Scratches::new(), gate, is_wanted, turnstile, claiming, directory, kept }
     }
 
     pub(crate) fn graph(&self) -> &Graph {
@@ -68,12 +73,19 @@ impl Core {
 
     /// Keeps records from standing still elsewhere while the caller changes some.
     pub(super) fn change(&self) -> RwLockReadGuard<'_, ()> {
+        if self.is_wanted.load(Ordering::Relaxed) {
+            drop(lock(&self.turnstile));
+        }
         self.gate.read().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Waits until nobody changes records, and keeps everybody from it.
     pub(crate) fn stand_still(&self) -> RwLockWriteGuard<'_, ()> {
-        self.gate.write().unwrap_or_else(PoisonError::into_inner)
+        let _turn = lock(&self.turnstile);
+        self.is_wanted.store(true, Ordering::Relaxed);
+        let still = self.gate.write().unwrap_or_else(PoisonError::into_inner);
+        self.is_wanted.store(false, Ordering::Relaxed);
+        still
     }
 
     /// The same without waiting.

@@ -6,6 +6,7 @@ use crate::codes::tiles::{self, Queries};
 use crate::codes::Codes;
 use crate::search::heap::Near;
 use crate::store::view::View;
+use crate::store::Store;
 
 /// New records that are looked up at once, at most and at least. With 64 or 256 at most, adds take 0.97 to 1.07 of the time.
 pub(crate) const MOST: usize = 128;
@@ -26,8 +27,8 @@ const YOUNGEST: usize = 1024;
 pub(crate) struct Scan {
     queries: Queries,
     dim: usize,
-    /// The address of the codes that are measured.
-    codes: usize,
+    /// Which codes are measured.
+    generation: u64,
     /// Candidates of a row.
     kept: usize,
     /// The records there were.
@@ -61,7 +62,7 @@ impl Scan {
     ) -> bool {
         self.forget();
         (self.kept, self.count, self.rest, self.dim) = (kept, count, count, kind.0);
-        self.codes = std::ptr::from_ref(codes).addr();
+        self.generation = codes.generation();
         self.queries.reset(rows, 2 * kept + BESIDE, kind) && self.rows.try_reserve(rows).is_ok()
     }
 
@@ -74,7 +75,12 @@ impl Scan {
 
     /// Whether it is by these codes: distances of others are not comparable.
     pub(crate) fn is_by(&self, codes: &Codes) -> bool {
-        self.codes == std::ptr::from_ref(codes).addr()
+        self.generation == codes.generation()
+    }
+
+    /// Whether something was found by codes that are no longer the store's.
+    pub(crate) fn is_outdated(&self, store: &Store) -> bool {
+        !self.rows.is_empty() && self.generation != store.generation()
     }
 
     /// Rows that were set.

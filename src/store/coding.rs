@@ -24,6 +24,11 @@ impl Store {
         !self.codes.load(Ordering::Relaxed).is_null()
     }
 
+    /// Their [`Codes::generation`]; 0: there are none.
+    pub(crate) fn generation(&self) -> u64 {
+        self.generation.load(Ordering::Relaxed)
+    }
+
     /// Whether only sketches of them are kept, and codes can be had beside them.
     pub(crate) fn has_sketches_alone(&self) -> bool {
         self.sketches_alone.load(Ordering::Relaxed)
@@ -61,6 +66,7 @@ impl Store {
     fn replace_codes(&self, codes: Option<Codes>) {
         self.code_bytes.store(codes.as_ref().map_or(0, Codes::memory), Ordering::Relaxed);
         self.sketches_alone.store(codes.as_ref().is_some_and(|codes| codes.rows().is_none()), Ordering::Relaxed);
+        self.generation.store(codes.as_ref().map_or(0, Codes::generation), Ordering::Relaxed);
         let codes = codes.map_or(ptr::null_mut(), |codes| Box::into_raw(Box::new(codes)));
         let old = self.codes.swap(codes, Ordering::AcqRel);
         if !old.is_null() {

@@ -29,7 +29,7 @@ mod shared;
 pub(crate) mod view;
 
 use std::ptr;
-use std::sync::atomic::{AtomicBool, AtomicI32, AtomicPtr, AtomicU32, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 
 use crate::codes::Codes;
 use crate::error::{out_of_memory, Result};
@@ -89,6 +89,8 @@ pub(crate) struct Store {
     rewrites: Rewrites,
     /// Null, or the generation of codes that searches use: see [`coding`].
     codes: AtomicPtr<Codes>,
+    /// That of the codes.
+    generation: AtomicU64,
     code_bytes: AtomicUsize,
     /// Whether only sketches of the codes are kept, and nobody has tried in vain to have all of them.
     sketches_alone: AtomicBool,
@@ -142,6 +144,7 @@ impl Store {
             dirty: Dirty::new(Arena::reserve_up_to(most.max(1) + 16, least.max(1) + 16)?),
             rewrites: Rewrites::new(layout.vector_bytes),
             codes: AtomicPtr::new(ptr::null_mut()),
+            generation: AtomicU64::new(0),
             sketches_alone: AtomicBool::new(false),
             code_bytes: AtomicUsize::new(0),
             count: Shared::new(AtomicUsize::new(0)),

@@ -121,6 +121,14 @@ fn what_was_found_may_have_changed() {
             let deleted = |label: &u64| *label == 6000 || *label < 1100 && near.contains(label);
             assert!(!linked.iter().any(deleted), "row {row}: {linked:?}");
         }
+        // New codes have other distances.
+        assert!(!scratch.scan.is_outdated(index.store()));
+        index.set_exactness(Exactness::F32, 1);
+        index.set_exactness(Exactness::Default, 1);
+        assert_eq!(scratch.scan.is_outdated(index.store()), tiles::is_there());
+        index.look_up(&new, &(7000..7020).collect::<Vec<u64>>(), 4..20, scratch);
+        assert!(!scratch.scan.is_outdated(index.store()));
+        assert_eq!(scratch.scan.len(), if tiles::is_there() { 16 } else { 0 });
     });
 }
 
