@@ -20,6 +20,8 @@ pub(crate) struct Proof {
     slack: f64,
     /// The rounding of f32 sums: relative to a squared distance, of an inner product absolute.
     rounding: f64,
+    /// What squared distances lose where f32 underflows.
+    lost: f64,
 }
 
 impl Proof {
@@ -30,7 +32,7 @@ impl Proof {
         let least = if self.inner_product {
             (bound + self.slack + self.rounding - self.base) / self.step
         } else {
-            (((bound * (1.0 + self.rounding)).sqrt() + self.slack) / self.step).powi(2)
+            ((((bound + self.lost) * (1.0 + self.rounding)).sqrt() + self.slack) / self.step).powi(2)
         };
         // Beyond the range of i32 `as` saturates; what is no number rejects nothing.
         if least.is_nan() {
@@ -47,7 +49,7 @@ impl Proof {
         let least = if self.inner_product {
             self.base + self.step * of_codes - self.slack - self.rounding
         } else {
-            (self.step * of_codes.sqrt() - self.slack).max(0.0).powi(2) / (1.0 + self.rounding)
+            (self.step * of_codes.sqrt() - self.slack).max(0.0).powi(2) / (1.0 + self.rounding) - self.lost
         };
         // One below the nearest float; what is no number tells nothing.
         if least.is_nan() {
@@ -57,14 +59,14 @@ impl Proof {
         }
     }
 
-    /// The pool key that they are not beyond, if `lowest` is the other's.
+    /// The greatest pool key of a distance whose [`Proof::lowest`] is `lowest`.
     #[inline]
     pub(crate) fn highest(&self, lowest: u32) -> u32 {
         let least = f64::from(f32::from_pool_key(lowest.saturating_add(2)));
         let most = if self.inner_product {
             least + 2.0 * (self.slack + self.rounding)
         } else {
-            ((least * (1.0 + self.rounding)).sqrt() + 2.0 * self.slack).powi(2) * (1.0 + self.rounding)
+            (((least + self.lost) * (1.0 + self.rounding)).sqrt() + 2.0 * self.slack).powi(2) * (1.0 + self.rounding)
         };
         if most.is_nan() {
             u32::MAX
@@ -95,15 +97,17 @@ impl Quantiser {
         let (length, rest) = (squares.sqrt(), rests.sqrt());
         let error = f64::from(self.limit.error);
         let sums = self.rounding_of_sums();
-        // What f32 arithmetic adds to the errors that `encode` states: each value is rounded, and the sum of squares.
-        let error = error + f64::from(self.extent) * 5e-7 + error * sums;
+        // What f32 arithmetic adds to the errors that `encode` states: each value is rounded, and the sum of squares. Squares
+        // below the least normal number may be lost, all of them where a host has them flushed.
+        let lost = self.low.len() as f64 * f64::from(f32::MIN_POSITIVE);
+        let error = error + f64::from(self.extent) * 5e-7 + error * sums + lost.sqrt();
         let (slack, rounding) = if self.inner_product {
             let longest = f64::from(self.extent + self.limit.error);
             (length * error + rest * f64::from(self.limit.reach) * (1.0 + sums), sums * (1.0 + length * longest))
         } else {
             (error + rest * (1.0 + sums), 2.0 * sums)
         };
-        Proof { inner_product: self.inner_product, base, step, slack, rounding }
+        Proof { inner_product: self.inner_product, base, step, slack, rounding, lost }
     }
 
     /// Largest relative error of a sum of `dim` products in f32, in any order (Higham, Accuracy and Stability of Numerical

@@ -380,19 +380,14 @@ fn round(x: f32) -> (u8, f32) {
 /// What is added to both ends of a range for vectors to come, as a share of it.
 const WIDER: f32 = 0.08;
 
-/// Vectors of a sample that quantiles are taken from.
-const QUANTILES: usize = 1024;
-
 /// Low ends and steps of the dimensions, with `top` steps in a range.
 fn ranges(ends: &[(f32, f32)], sample: &[f32], top: f32, uniform: bool) -> (Vec<f32>, Vec<f32>) {
     let dim = ends.len();
     let mut plausible = Vec::with_capacity(dim);
     let mut values = Vec::with_capacity(sample.len() / dim);
-    // Quantiles of fewer do as well, and take a fourth of the time.
-    let every = (sample.len() / dim).div_ceil(QUANTILES);
     for (i, (least, most)) in ends.iter().enumerate() {
         values.clear();
-        values.extend(sample.iter().skip(i).step_by(every * dim));
+        values.extend(sample.iter().skip(i).step_by(dim));
         let last = values.len() - 1;
         let mut quantile = |at| *values.select_nth_unstable_by(at, f32::total_cmp).1;
         let (q1, q99) = (quantile(last / 100), quantile(last - last / 100));

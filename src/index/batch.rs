@@ -1,4 +1,5 @@
-//! Several queries at once on an index without deleted records: by codes or sketches, or by vectors, with codes that reject.
+//! Several queries at once on an index without deleted records: by codes or sketches, or by vectors, with codes that save most of
+//! them. Those for which codes do not do are asked one by one.
 
 use std::ops::Range;
 
@@ -46,7 +47,7 @@ impl Index {
         scratch: &mut Scratch,
         put: &mut Put<'_>,
     ) -> Result<bool> {
-        let Scratch { cell, vector, work, lanes, exact_lanes, .. } = scratch;
+        let Scratch { cell, vector, work, lanes, exact_lanes, doubt, .. } = scratch;
         let entry = self.core.graph().entry();
         let view = View::open(self.store(), cell, self.ruler());
         let Some(entry) = entry.and_then(|(slot, level)| Some((view.slot(slot.id())?, level))) else {
@@ -70,15 +71,18 @@ impl Index {
             let mut queries = Guided { shared: &shared, codes, measured, lossless, guided, rows, rest, results, put };
             self.code_engine.run(&batch, lanes, &mut queries)?;
         }
-        let mut rows = rows.chain(std::mem::take(&mut rest));
         let codes = view.codes().filter(|_| exactness == Exactness::Certified && !view.has_before());
         let on_codes = codes.and_then(|codes| view.on_codes(codes));
+        if measured.is_none() && on_codes.is_none() {
+            return Ok(false);
+        }
+        let mut rows = rows.chain(std::mem::take(&mut rest));
         if let (Some(codes), Some(on_codes)) = (codes, &on_codes) {
             let sieve = Sieve::new(on_codes, codes, view.row_bytes());
             let batch = Batch { walk: &view, by: By::Vectors, sieve: Some(sieve), entry };
             let lanes = make_lanes(exact_lanes, count.min(LANES), self.store());
-            let (rest, tied) = (&mut rest, 0);
-            let mut queries = Certified { shared: &shared, codes, rows: &mut rows, rest, tied, put };
+            let (rows, rest) = (&mut rows, &mut rest);
+            let mut queries = Certified { shared: &shared, codes, rows, rest, doubt, put };
             self.code_engine.run_exact(&batch, lanes, &mut queries)?;
         }
         for row in rest.into_iter().chain(rows) {
@@ -174,21 +178,25 @@ struct Certified<'a, 'v> {
     shared: &'a Shared<'a, 'v>,
     codes: &'a Codes,
     rows: &'a mut dyn Iterator<Item = usize>,
-    /// Those for which codes do not do, and how many of them were tried.
+    /// Those for which codes do not do.
     rest: &'a mut Vec<usize>,
-    tied: usize,
+    doubt: &'a mut u32,
     put: &'a mut Put<'a>,
 }
 
-/// Of so many queries that were in vain no more are tried.
-const MOST_TIED: usize = 4;
+/// What a query that codes were in vain for adds to the doubt whether they do, of which any other takes one away; from that many on
+/// queries are asked without.
+const IN_VAIN: u32 = 8;
+const DOUBTFUL: u32 = 24;
 
 impl Queries<f32> for Certified<'_, '_> {
     fn begin(&mut self, lane: &mut Lane<f32>) -> bool {
-        if self.tied >= MOST_TIED {
-            return false;
-        }
         for row in &mut *self.rows {
+            if *self.doubt >= DOUBTFUL {
+                *self.doubt -= 1;
+                self.rest.push(row);
+                continue;
+            }
             self.shared.begin(row, self.codes, lane);
             // Of a query beyond the trained range codes tell little.
             if lane.coded.is_usable() && !lane.coded.is_outside {
@@ -204,7 +212,7 @@ impl Queries<f32> for Certified<'_, '_> {
     fn go_on(&mut self, lane: &mut Lane<f32>, steps: usize) -> bool {
         let Shared { view, ask, .. } = self.shared;
         if lane.sifted.gave_up() {
-            self.tied += 1;
+            *self.doubt = (*self.doubt + IN_VAIN).min(2 * DOUBTFUL);
             self.rest.push(lane.row);
             return false;
         }
@@ -220,6 +228,7 @@ impl Queries<f32> for Certified<'_, '_> {
             slot: n.slot,
         }));
         results.sort_by(Hit::order);
+        *self.doubt = self.doubt.saturating_sub(1);
         (self.put)(lane.row, results);
         false
     }

@@ -17,7 +17,10 @@ use crate::store::Slot;
 /// 1.00, 0.98 and 0.89.
 const LONG: usize = 1024;
 
-/// The codes of a session without rewritten records, whose codes would be those of before.
+/// Bytes of a code to ask for ahead; the hardware streams the rest of longer ones.
+const PREFETCH_BYTES: usize = 1024;
+
+/// The codes of a session that sees no record as it was before a rewrite.
 pub(crate) struct Sieve<'a, 'v> {
     on_codes: &'a View<'v>,
     codes: &'a Codes,
@@ -47,7 +50,7 @@ impl<'a, 'v> Sieve<'a, 'v> {
     #[inline(always)]
     pub(crate) fn prefetch(&self, slots: &[Slot]) {
         for slot in slots {
-            self.on_codes.prefetch(*slot, self.on_codes.row_bytes());
+            self.on_codes.prefetch(*slot, self.on_codes.row_bytes().min(PREFETCH_BYTES));
         }
     }
 

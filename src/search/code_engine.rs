@@ -1,4 +1,4 @@
-//! The loops over codes, one copy per instruction set and metric, as [`engine`](crate::search::engine) has those over
+//! The loops over codes, and those over vectors that codes help, one copy per instruction set and metric, as [`engine`](crate::search::engine) has those over
 //! vectors.
 
 use crate::codes::quantiser::CodedQuery;

@@ -24,7 +24,7 @@ pub(crate) const LANES: usize = 4;
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Stage {
     Idle,
-    /// On a level above the ground: read the list of the nearest, measure what codes have to tell, measure what is measured.
+    /// On a level above the ground: read the list of the nearest, measure codes that save others, measure what the batch is about.
     Read(usize),
     Sift(usize),
     Measure(usize),
@@ -223,7 +223,8 @@ fn read<K: Kernel, const SIEVE: bool>(batch: &Batch<'_, '_>, lane: &mut Lane<K::
 fn read_ground<D: Distance, const SIEVE: bool>(batch: &Batch<'_, '_>, lane: &mut Lane<D>) {
     let view = batch.walk;
     let Work { visited, hop, pool, near, .. } = &mut lane.work;
-    if batch.is_lazy::<SIEVE>() {
+    let gave_up = SIEVE && lane.sifted.gave_up();
+    if batch.is_lazy::<SIEVE>() && !gave_up {
         let mut ids = [0; AT_ONCE];
         let count = lane.sifted.take(pool, &mut ids);
         if count > 0 {
@@ -233,7 +234,7 @@ fn read_ground<D: Distance, const SIEVE: bool>(batch: &Batch<'_, '_>, lane: &mut
             return;
         }
     }
-    let next = if SIEVE && lane.sifted.gave_up() { None } else { pool.next().and_then(|id| view.slot(id)) };
+    let next = if gave_up { None } else { pool.next().and_then(|id| view.slot(id)) };
     let Some(slot) = next else {
         visited.clear();
         near.clear();

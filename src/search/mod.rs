@@ -5,7 +5,8 @@
 //! is for queries on an index without any, which is the usual case.
 //!
 //! Where an index has codes ([`crate::codes`]), both run on these instead of the vectors, and [`guided`] measures the best of
-//! what they found exactly. [`lanes`] does so for several queries of a batch at once.
+//! what they found exactly. [`lanes`] does so for several queries of a batch at once. [`certified`] queries find what f32
+//! finds, and [`pending`] is how they measure few long vectors for it.
 
 pub(crate) mod beam;
 pub(crate) mod certified;

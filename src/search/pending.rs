@@ -5,7 +5,7 @@
 //! were measured. Its nearest is expanded when nothing pending can be nearer, so it is the nearest of all; and those that
 //! are nearer than it were all measured, so the pool tells as well as one of all whether there are `ef`. What is beyond
 //! `ef` others for certain is forgotten. Equal distances are the exception, since which of them a pool keeps at its bound
-//! depends on when they came: where two meet there, the query is asked anew on vectors alone.
+//! depends on when they came: where two meet there, expanded or not, the query is asked anew on vectors alone.
 
 use crate::distance::kernel::Kernel;
 use crate::distance::sorted::{self, Sorted, FRONT};
@@ -15,12 +15,12 @@ use crate::store::Slot;
 
 /// Records that are measured at once.
 pub(crate) const AT_ONCE: usize = 4;
-/// Records for each of the `ef` nearest, and some, beyond which codes tell so little that a query is better off without.
+/// With more waiting than so many times `ef`, and some, codes tell so little that a query is better off without them.
 const CROWD: usize = 4;
 const CROWD_ANYWAY: usize = 512;
 
 /// An entry is a key above an id and this; what was taken is zero.
-const TAKEN_NOT: u64 = 1;
+const NOT_TAKEN: u64 = 1;
 
 /// The records, sorted.
 #[derive(Default)]
@@ -57,20 +57,20 @@ impl Pending {
     /// Adds a record whose distance has a key above `key`; 0: any. There must be room for it.
     #[inline(always)]
     pub(crate) fn insert<K: Kernel>(&mut self, key: u32, slot: Slot) {
-        let entry = u64::from(key) << 32 | u64::from(slot.id()) << 1 | TAKEN_NOT;
-        // SAFETY: K is chosen for this CPU by `search::engine`.
+        let entry = u64::from(key) << 32 | u64::from(slot.id()) << 1 | NOT_TAKEN;
+        // SAFETY: K is chosen for this CPU by `search::code_engine`.
         unsafe { K::Sorted::insert(&mut self.list, self.end, entry) };
         self.end += 1;
     }
 
-    /// A key that those of `ef` records are not beyond, if so many were seen. `highest` tells the key that a distance is not beyond which is
-    /// above a key.
+    /// The greatest key that `ef` of the records seen can have at the bound; u32::MAX while there are fewer. `highest` of a
+    /// record's key here is the greatest that its distance can have.
     #[inline(always)]
     pub(crate) fn bound(&mut self, pool: &Pool, highest: impl Fn(u32) -> u32) -> u32 {
         if pool.is_full() {
             return pool.bound_key();
         }
-        let (entries, known) = (&self.list[FRONT + self.head..FRONT + self.end], pool.keys());
+        let (entries, known) = (&self.list[FRONT + self.head..FRONT + self.end], pool.entries());
         // The nearest of both, so many of the pool that its last is not farther than the last pending one may be.
         let missing = pool.ef() - known.len();
         if entries.first().is_none_or(|first| key(*first) == 0) {

@@ -38,9 +38,9 @@ impl Pool {
         Ok(())
     }
 
-    /// The entries, nearest first.
+    /// The entries, nearest first: a key above an id and more.
     #[inline(always)]
-    fn entries(&self) -> &[u64] {
+    pub(crate) fn entries(&self) -> &[u64] {
         &self.list[FRONT..FRONT + self.len]
     }
 
@@ -148,12 +148,6 @@ impl Pool {
         None
     }
 
-    /// The entries, nearest first: a key above an id and more.
-    #[inline(always)]
-    pub(crate) fn keys(&self) -> &[u64] {
-        self.entries()
-    }
-
     /// How many it may have.
     #[inline(always)]
     pub(crate) fn ef(&self) -> usize {
@@ -167,14 +161,16 @@ impl Pool {
         unexpanded.map(|&e| (e >> 32) as u32)
     }
 
-    /// Inserts a record if it is nearer than the bound. False: it matters when it came, or another that is as near.
+    /// Inserts a record if it is nearer than the bound. False: at the bound there are two, and which of them stays depends on
+    /// which came first.
     #[inline(always)]
     pub(crate) fn admit<K: Kernel>(&mut self, key: u32, slot: Slot) -> bool {
-        if self.is_full() && key >= self.bound_key() {
-            return key > self.bound_key();
+        let (was_full, bound) = (self.is_full(), self.bound_key());
+        if key >= bound {
+            return !was_full || key > bound;
         }
         self.insert_one::<K>(key, slot);
-        self.ties.is_empty()
+        !was_full || self.bound_key() < bound
     }
 
     /// The record that [`Pool::next`] would give, ties aside.
@@ -247,8 +243,12 @@ mod tests {
             distances.iter().zip(&slots).all(|(distance, slot)| pool.admit::<L2>(distance.pool_key(), *slot))
         };
         assert!(admit([5, 4, 6]) && admit([5, 4, 3]) && admit([5, 5, 6]) && admit([3, 5, 2]));
-        // At the bound, and pushed out while at it.
+        // At the bound, and pushed out while at it, be it expanded.
         assert!(!admit([5, 4, 5]) && !admit([5, 5, 5]) && !admit([5, 5, 3]));
+        let mut pool = Pool::default();
+        pool.reset(2).unwrap();
+        assert!(pool.admit::<L2>(5i32.pool_key(), slots[2]) && pool.next() == Some(2));
+        assert!(pool.admit::<L2>(5i32.pool_key(), slots[0]) && !pool.admit::<L2>(3i32.pool_key(), slots[1]));
     }
 
     /// What lists bring at once is what it would be one after the other.

@@ -134,6 +134,8 @@ pub(crate) struct Scratch {
     pub(crate) lanes: Vec<Lane>,
     /// Those that vectors guide.
     pub(crate) exact_lanes: Vec<Lane<f32>>,
+    /// Whether certified queries are in vain (`crate::index::batch`).
+    pub(crate) doubt: u32,
     /// The candidates of a block of new records.
     pub(crate) scan: Scan,
     home: Arc<Home>,
@@ -182,6 +184,7 @@ impl Scratches {
                 vector,
                 lanes,
                 exact_lanes,
+                doubt: 0,
                 scan,
                 home: Arc::clone(&self.0),
             })

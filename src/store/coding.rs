@@ -66,9 +66,10 @@ impl Store {
     fn replace_codes(&self, codes: Option<Codes>) {
         self.code_bytes.store(codes.as_ref().map_or(0, Codes::memory), Ordering::Relaxed);
         self.sketches_alone.store(codes.as_ref().is_some_and(|codes| codes.rows().is_none()), Ordering::Relaxed);
-        self.generation.store(codes.as_ref().map_or(0, Codes::generation), Ordering::Relaxed);
+        let generation = codes.as_ref().map_or(0, Codes::generation);
         let codes = codes.map_or(ptr::null_mut(), |codes| Box::into_raw(Box::new(codes)));
         let old = self.codes.swap(codes, Ordering::AcqRel);
+        self.generation.store(generation, Ordering::Relaxed);
         if !old.is_null() {
             self.wait_for_sessions();
             // SAFETY: from Box::into_raw above; sessions that found it are closed, new ones find its successor.

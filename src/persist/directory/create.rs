@@ -18,8 +18,9 @@ use crate::sync::lock;
 
 /// Makes `path` the directory of an index; with `replace`, in place of one that is there.
 pub(crate) fn create_directory(core: &Core, stated: &Stated, path: &Path, replace: bool) -> Result<()> {
-    let _still = core.stand_still();
+    // In this order, as whoever persists.
     let mut slot = lock(core.directory());
+    let _still = core.stand_still();
     if replace {
         *slot = None; // it may be the one that is to be replaced
     }
