@@ -153,7 +153,7 @@ impl Quantiser {
             errors.push(unsafe { self.encode(vector.as_ptr().cast(), &mut row) });
             let code_reach = self.reach(&row);
             code_reaches.push(code_reach);
-            reaches.push(square_of_difference(&centre, vector));
+            reaches.push(sum_of(&centre, vector, |c, x| (c - x) * (c - x)));
             self.spread += code_reach * code_reach / rows as f32;
         }
         errors.sort_unstable_by(f32::total_cmp);
@@ -356,13 +356,13 @@ impl Quantiser {
     }
 }
 
-/// The square of the length of a difference.
-fn square_of_difference(a: &[f32], b: &[f32]) -> f32 {
+/// The sum of a term of each dimension.
+pub(super) fn sum_of(a: &[f32], b: &[f32], term: impl Fn(f32, f32) -> f32) -> f32 {
     // Eight sums, which the compiler makes vectors of.
     let mut sums = [0.0f32; 8];
     for (a, b) in a.chunks(8).zip(b.chunks(8)) {
         for ((sum, a), b) in sums.iter_mut().zip(a).zip(b) {
-            *sum += (a - b) * (a - b);
+            *sum += term(*a, *b);
         }
     }
     sums.iter().sum()

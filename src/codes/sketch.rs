@@ -6,7 +6,7 @@
 //!
 //! A row has 64 values in 32 bytes: byte i has value i in its low and value 32 + i in its high half.
 
-use super::quantiser::{CodedQuery, Quantiser};
+use super::quantiser::{sum_of, CodedQuery, Quantiser};
 use super::stored::Taken;
 use crate::store::data::Data;
 
@@ -180,13 +180,8 @@ impl Sketch {
 
     /// What orders vectors as their distances do.
     fn exact(&self, a: &[f32], b: &[f32]) -> f32 {
-        let mut sums = [0.0f32; 8];
-        for (a, b) in a.chunks(8).zip(b.chunks(8)) {
-            for ((sum, a), b) in sums.iter_mut().zip(a).zip(b) {
-                *sum += if self.steps.is_some() { -a * b } else { (a - b) * (a - b) };
-            }
-        }
-        sums.iter().sum()
+        let inner_product = self.steps.is_some();
+        sum_of(a, b, |a, b| if inner_product { -a * b } else { (a - b) * (a - b) })
     }
 
     /// The same of a query and what a sketch stands for.

@@ -10,7 +10,7 @@ use crate::error::Result;
 use crate::params::Exactness;
 use crate::search::certified::Sieve;
 use crate::search::lanes::{make_lanes, Batch, By, Lane, Queries, LANES};
-use crate::search::query::Ask;
+use crate::search::query::{take_pool, Ask};
 use crate::search::scratch::{Hit, Scratch, Work};
 use crate::store::view::View;
 
@@ -27,11 +27,15 @@ struct Shared<'a, 'v> {
 }
 
 impl Shared<'_, '_> {
+    fn vector(&self, row: usize) -> &[f32] {
+        let dim = self.index.dim();
+        &self.vectors[row * dim..(row + 1) * dim]
+    }
+
     /// Makes a query ready.
     fn begin<D>(&self, row: usize, codes: &Codes, lane: &mut Lane<D>) {
-        let dim = self.index.dim();
         lane.row = row;
-        self.index.prepare(&self.vectors[row * dim..(row + 1) * dim], &mut lane.vector);
+        self.index.prepare(self.vector(row), &mut lane.vector);
         codes.prepare(lane.vector.floats(), &mut lane.coded);
     }
 }
@@ -73,7 +77,8 @@ impl Index {
         }
         let codes = view.codes().filter(|_| exactness == Exactness::Certified && !view.has_before());
         let on_codes = codes.and_then(|codes| view.on_codes(codes));
-        if measured.is_none() && on_codes.is_none() {
+        // One alone can be asked in this session as well.
+        if count > 1 && measured.is_none() && on_codes.is_none() {
             return Ok(false);
         }
         let mut rows = rows.chain(std::mem::take(&mut rest));
@@ -86,8 +91,7 @@ impl Index {
             self.code_engine.run_exact(&batch, lanes, &mut queries)?;
         }
         for row in rest.into_iter().chain(rows) {
-            let dim = self.dim();
-            self.prepare(&vectors[row * dim..(row + 1) * dim], vector);
+            self.prepare(shared.vector(row), vector);
             self.engine.query(&view, view.query(vector.bytes()), Some(entry), ask, work)?;
             put(row, &work.results);
         }
@@ -156,7 +160,7 @@ impl Queries<i32> for Guided<'_, '_> {
                 self.fetch(lane);
             }
             _ => {
-                let sketches = self.measured.by() == By::Sketches;
+                let sketches = self.measured.by_sketches;
                 index.finish(
                     view,
                     &lane.vector,
@@ -220,16 +224,10 @@ impl Queries<f32> for Certified<'_, '_> {
             lane.work.near.iter().take(ask.k).for_each(|near| view.prefetch_label(near.slot));
             return true;
         }
-        let Work { near, results, .. } = &mut lane.work;
-        results.clear();
-        results.extend(near.iter().take(ask.k).map(|n| Hit {
-            distance: n.distance,
-            label: view.label(n.slot),
-            slot: n.slot,
-        }));
-        results.sort_by(Hit::order);
+        lane.work.results.clear();
+        take_pool(view, ask.k, &mut lane.work);
         *self.doubt = self.doubt.saturating_sub(1);
-        (self.put)(lane.row, results);
+        (self.put)(lane.row, &lane.work.results);
         false
     }
 }

@@ -7,6 +7,7 @@ use super::add::check_finite;
 use super::coded::{by_sketches, Measured};
 use super::remove::absent;
 use super::Index;
+use crate::codes::Codes;
 use crate::error::{invalid, Error, Result};
 use crate::params::Exactness;
 use crate::search::filter::Accept;
@@ -146,7 +147,9 @@ impl Index {
         let Scratch { cell, work, vector, lanes, .. } = scratch;
         let entry = self.core.graph().entry();
         let view = View::open(self.store(), cell, self.ruler());
-        if let (Some(codes), Some(Lane { coded, work: walk, .. })) = (view.codes(), lanes.first_mut()) {
+        let may_help = |codes: &&Codes| exactness.may_be_guided() || view.codes_are_lossless(codes);
+        let helpful = view.codes().filter(may_help);
+        if let (Some(codes), Some(Lane { coded, work: walk, .. })) = (helpful, lanes.first_mut()) {
             codes.prepare(vector.floats(), coded);
             coded.lossless &= view.codes_are_lossless(codes);
             if coded.lossless || coded.is_usable() && exactness.may_be_guided() {

@@ -17,12 +17,9 @@ use crate::store::Slot;
 /// 1.00, 0.98 and 0.89.
 const LONG: usize = 1024;
 
-/// Bytes of a code to ask for ahead; the hardware streams the rest of longer ones.
-const PREFETCH_BYTES: usize = 1024;
-
 /// The codes of a session that sees no record as it was before a rewrite.
 pub(crate) struct Sieve<'a, 'v> {
-    on_codes: &'a View<'v>,
+    pub(crate) on_codes: &'a View<'v>,
     codes: &'a Codes,
     /// There are records whose codes tell nothing.
     exceptions: bool,
@@ -44,14 +41,6 @@ impl<'a, 'v> Sieve<'a, 'v> {
     /// `on_codes` is the session on `codes`, vectors have so many bytes.
     pub(crate) fn new(on_codes: &'a View<'v>, codes: &'a Codes, bytes: usize) -> Self {
         Self { on_codes, codes, exceptions: codes.exceptional() > 0, lazy: bytes >= LONG }
-    }
-
-    /// Asks for what [`Sieve::measure`] reads.
-    #[inline(always)]
-    pub(crate) fn prefetch(&self, slots: &[Slot]) {
-        for slot in slots {
-            self.on_codes.prefetch(*slot, self.on_codes.row_bytes().min(PREFETCH_BYTES));
-        }
     }
 
     /// Whether the code of a record tells nothing.

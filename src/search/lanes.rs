@@ -258,7 +258,7 @@ fn ask<D: Distance, const SIEVE: bool>(batch: &Batch<'_, '_>, lane: &mut Lane<D>
     fence(Ordering::Acquire);
     let slots = &lane.work.hop.slots[..lane.waiting];
     if let Some(sieve) = batch.sieve.as_ref().filter(|_| SIEVE && are_sifted) {
-        sieve.prefetch(slots);
+        prefetch(sieve.on_codes, slots);
         lane.stage = next[0];
     } else {
         prefetch(batch.walk, slots);

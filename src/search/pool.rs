@@ -157,8 +157,7 @@ impl Pool {
     /// The key of the record that [`Pool::next`] would give.
     #[inline(always)]
     pub(crate) fn next_key(&self) -> Option<u32> {
-        let unexpanded = self.entries()[self.cursor..].iter().find(|&&e| e & EXPANDED == 0);
-        unexpanded.map(|&e| (e >> 32) as u32)
+        self.unexpanded().map(|entry| (entry >> 32) as u32)
     }
 
     /// Inserts a record if it is nearer than the bound. False: at the bound there are two, and which of them stays depends on
@@ -176,8 +175,12 @@ impl Pool {
     /// The record that [`Pool::next`] would give, ties aside.
     #[inline(always)]
     pub(crate) fn peek(&self) -> Option<u32> {
-        let unexpanded = self.entries()[self.cursor..].iter().find(|&&e| e & EXPANDED == 0);
-        unexpanded.map(|&e| id(e))
+        self.unexpanded().map(id)
+    }
+
+    #[inline(always)]
+    fn unexpanded(&self) -> Option<u64> {
+        self.entries()[self.cursor..].iter().copied().find(|entry| entry & EXPANDED == 0)
     }
 
     /// Ids and distances, nearest first.
