@@ -9,7 +9,7 @@ use crate::distance::kernel::{Kernel, Ruler};
 #[derive(Clone, Copy)]
 pub(crate) struct L2;
 
-/// Minus the dot product of signed bytes (the query's) and unsigned ones below 128 (a row's).
+/// Minus the dot product of signed bytes (the query's) and unsigned ones (a row's).
 #[derive(Clone, Copy)]
 pub(crate) struct Dot;
 
@@ -54,10 +54,14 @@ impl Dot {
     /// As for [`L2::step`].
     #[inline(always)]
     unsafe fn step(acc: __m256i, q: __m256i, row: *const u8) -> __m256i {
-        // SAFETY: the caller's promise. Two products are at most 2 * 127 * 127: they do not saturate.
+        // SAFETY: the caller's promise.
         unsafe {
-            let pairs = _mm256_maddubs_epi16(_mm256_loadu_si256(row.cast()), q);
-            _mm256_add_epi32(acc, _mm256_madd_epi16(pairs, _mm256_set1_epi16(1)))
+            let r = _mm256_loadu_si256(row.cast());
+            // Two products of bytes do not fit 16 bits, where `maddubs` has them. What is done to `q` is done once for all rows.
+            let (r_even, r_odd) = (_mm256_and_si256(r, _mm256_set1_epi16(0xFF)), _mm256_srli_epi16::<8>(r));
+            let (q_even, q_odd) = (_mm256_srai_epi16::<8>(_mm256_slli_epi16::<8>(q)), _mm256_srai_epi16::<8>(q));
+            let (even, odd) = (_mm256_madd_epi16(r_even, q_even), _mm256_madd_epi16(r_odd, q_odd));
+            _mm256_add_epi32(acc, _mm256_add_epi32(even, odd))
         }
     }
 

@@ -1,6 +1,6 @@
 //! What a distance between codes proves about the distance of the vectors in f32.
 
-use super::quantiser::{CodedQuery, Quantiser};
+use super::quantiser::{CodedQuery, Quantiser, TOP};
 use crate::distance::kernel::Distance;
 
 /// What a distance of codes proves about the distance in f32, for one query. Made by [`Quantiser::proof`].
@@ -79,7 +79,7 @@ impl Proof {
 impl Quantiser {
     /// What distances of codes prove, for a query that [`Quantiser::prepare`] has made ready.
     pub(crate) fn proof(&self, query: &[f32], coded: &CodedQuery) -> Proof {
-        let middle = f64::from(self.top) / 2.0;
+        let middle = f64::from(TOP) / 2.0;
         let step = f64::from(if self.inner_product { coded.scale } else { self.scale.first().map_or(1.0, |s| *s) });
         let (mut base, mut squares, mut rests) = (1.0f64, 0.0f64, 0.0f64);
         for (i, (q, code)) in query.iter().zip(coded.code.bytes()).enumerate() {

@@ -5,7 +5,7 @@
 //! the integers are the very distances that f32 arithmetic gives.
 //!
 //! *Inner product.* A value is `low[i] + scale[i] * code` with a scale for each dimension, which a query takes over: it
-//! is multiplied by the scales once and rounded to signed bytes. Codes are below 128, so that two products fit 16 bits.
+//! is multiplied by the scales once and rounded to signed bytes.
 //!
 //! A dimension's range goes from its least to its greatest value, but not beyond what the quantiles of a sample make
 //! plausible, so that a few wild values do not cost all others their precision. What lies beyond is clipped.
@@ -15,6 +15,8 @@ use crate::store::data::Data;
 
 /// Longest vector that gets codes: sums stay far below 2^31.
 pub(super) const MAX_DIM: usize = 16_384;
+/// The greatest code.
+pub(super) const TOP: f32 = 255.0;
 /// Longest vector of integers whose sums of squares stay below 2^24: f32 holds them exactly, whatever the order.
 const LOSSLESS_DIM: usize = 258;
 /// Largest share of its distance from the centre that a typical record may lose. Beyond, codes would mislead.
@@ -32,7 +34,6 @@ pub(crate) struct Quantiser {
     /// What one step of a code is worth; all the same for squared L2.
     pub(super) scale: Vec<f32>,
     inverse: Vec<f32>,
-    pub(super) top: f32,
     /// What all but the exceptions keep to.
     pub(super) limit: Blur,
     /// How long what codes stand for can be.
@@ -118,7 +119,7 @@ impl Quantiser {
         let mut this = if !inner_product && dim <= LOSSLESS_DIM && sample.iter().all(whole) {
             Self::new(vec![0.0; dim], vec![1.0; dim], inner_product, true)
         } else {
-            let (low, scale) = ranges(ends, sample, if inner_product { 127.0 } else { 255.0 }, !inner_product);
+            let (low, scale) = ranges(ends, sample, !inner_product);
             Self::new(low, scale, inner_product, false)
         };
         if !this.lossless && !this.judge(sample) {
@@ -129,12 +130,11 @@ impl Quantiser {
 
     fn new(low: Vec<f32>, scale: Vec<f32>, inner_product: bool, lossless: bool) -> Self {
         let inverse = scale.iter().map(|s| if *s > 0.0 { 1.0 / s } else { 0.0 }).collect();
-        let top = if inner_product { 127.0 } else { 255.0 };
         let stride = low.len().next_multiple_of(super::PADDING);
-        let far = |(low, scale): (&f32, &f32)| low.abs().max((low + top * scale).abs());
+        let far = |(low, scale): (&f32, &f32)| low.abs().max((low + TOP * scale).abs());
         let extent = low.iter().zip(&scale).map(far).map(|x| x * x).sum::<f32>().sqrt();
         let limit = Blur { error: 0.0, reach: f32::INFINITY };
-        Self { inner_product, lossless, stride, low, scale, inverse, top, limit, extent, spread: 0.0 }
+        Self { inner_product, lossless, stride, low, scale, inverse, limit, extent, spread: 0.0 }
     }
 
     /// Sets what the sample tells of errors; false if they are too large.
@@ -257,7 +257,7 @@ impl Quantiser {
 
     /// How far a code is from the middle of all codes, in steps.
     fn reach(&self, row: &[u8]) -> f32 {
-        let middle = self.top / 2.0;
+        let middle = TOP / 2.0;
         let mut squares = [0.0f32; 8];
         let mut add = |i: usize, code: u8| squares[i] += (f32::from(code) - middle).powi(2);
         let (eights, rest) = row[..self.low.len()].as_chunks::<8>();
@@ -299,7 +299,7 @@ impl Quantiser {
             let steps = (x - low[i]) * inverse[i];
             // What is no number stays none.
             let steps = if steps < 0.0 { 0.0 } else { steps };
-            let steps = if steps > self.top { self.top } else { steps };
+            let steps = if steps > TOP { TOP } else { steps };
             let (code, rounded) = round(steps);
             codes[i] = code;
             let lost = x - (low[i] + scale[i] * rounded);
@@ -339,7 +339,7 @@ impl Quantiser {
         let largest = query.iter().zip(&self.scale).fold(0.0f32, |most, (q, s)| most.max((q * s).abs()));
         let step = if largest > 0.0 { largest / 127.0 } else { 1.0 };
         let inverse = 1.0 / step;
-        let middle = self.top / 2.0;
+        let middle = TOP / 2.0;
         let (mut base, mut sum, mut noise) = (0.0f32, 0i32, 0.0f32);
         code.fill(0);
         for (i, (q, code)) in query.iter().zip(code).enumerate() {
@@ -380,8 +380,8 @@ fn round(x: f32) -> (u8, f32) {
 /// What is added to both ends of a range for vectors to come, as a share of it.
 const WIDER: f32 = 0.08;
 
-/// Low ends and steps of the dimensions, with `top` steps in a range.
-fn ranges(ends: &[(f32, f32)], sample: &[f32], top: f32, uniform: bool) -> (Vec<f32>, Vec<f32>) {
+/// Low ends and steps of the dimensions.
+fn ranges(ends: &[(f32, f32)], sample: &[f32], uniform: bool) -> (Vec<f32>, Vec<f32>) {
     let dim = ends.len();
     let mut plausible = Vec::with_capacity(dim);
     let mut values = Vec::with_capacity(sample.len() / dim);
@@ -397,6 +397,6 @@ fn ranges(ends: &[(f32, f32)], sample: &[f32], top: f32, uniform: bool) -> (Vec<
     }
     let width = |(low, high): &(f32, f32)| (high - low).max(0.0);
     let widest = plausible.iter().map(width).fold(0.0, f32::max);
-    let scale = |end| if uniform { widest / top } else { width(end) / top };
+    let scale = |end| if uniform { widest / TOP } else { width(end) / TOP };
     (plausible.iter().map(|end| end.0).collect(), plausible.iter().map(scale).collect())
 }

@@ -7,7 +7,7 @@ use crate::distance::kernel::{Kernel, Ruler};
 #[derive(Clone, Copy)]
 pub(crate) struct L2;
 
-/// Minus the dot product of signed bytes (the query's) and unsigned ones below 128 (a row's).
+/// Minus the dot product of signed bytes (the query's) and unsigned ones (a row's).
 #[derive(Clone, Copy)]
 pub(crate) struct Dot;
 

@@ -66,7 +66,7 @@ impl Move {
     const NONE: u8 = u8::MAX;
 
     fn of(code: u8, levels: &[u8; 16], level: u8) -> Self {
-        let off = |level: u8| f32::from(levels[usize::from(level)]) - f32::from(code);
+        let off = |level: u8| code_of(levels[usize::from(level)]) - f32::from(code);
         let error = off(level);
         let other = if error > 0.0 { level.wrapping_sub(1) } else { level + 1 };
         if other > 15 {
@@ -122,8 +122,7 @@ impl Sketch {
         }
         let means = least_squares(&weights);
         let nearest: [u8; 256] = std::array::from_fn(|code| nearest(&means, code as f64) as u8);
-        let levels = means.map(|mean| if steps.is_some() { mean.round() as u8 } else { halved(mean) });
-        let this = Self::of_levels(quantiser, levels, nearest);
+        let this = Self::of_levels(quantiser, means.map(halved), nearest);
         (this.share_found(quantiser, around) >= LEAST_FOUND).then_some(this)
     }
 
@@ -203,12 +202,7 @@ impl Sketch {
     /// The code that a sketch stands for in one dimension.
     #[cfg(test)]
     pub(super) fn code(&self, row: &[u8], i: usize) -> f32 {
-        let level = f32::from(self.value(row, i));
-        if self.steps.is_some() {
-            level
-        } else {
-            2.0 * level + 0.5
-        }
+        code_of(self.value(row, i))
     }
 
     /// Bytes of a row.
@@ -308,9 +302,14 @@ fn share_of_mean(vectors: &[f32], dim: usize) -> f64 {
     sums.iter().map(|sum| sum * sum).sum::<f64>() / (count * squares).max(f64::MIN_POSITIVE)
 }
 
-/// A code as the halves of queries' codes are: those of two codes in one.
+/// The level that stands for a code, half of it.
 fn halved(code: f64) -> u8 {
     ((code - 0.5) / 2.0).round().clamp(0.0, 127.0) as u8
+}
+
+/// The code that a level stands for: it is that of two codes.
+fn code_of(level: u8) -> f32 {
+    2.0 * f32::from(level) + 0.5
 }
 
 /// The level nearest to a code.

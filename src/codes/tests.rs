@@ -78,13 +78,13 @@ fn every_instruction_set_gives_the_same_integers() {
         use crate::distance::Level;
         if Level::detected() >= Level::Avx2 {
             agrees::<avx2::L2, scalar::L2>(255, false);
-            agrees::<avx2::Dot, scalar::Dot>(127, true);
+            agrees::<avx2::Dot, scalar::Dot>(255, true);
             agrees_on_sketches::<avx2::SketchL2, scalar::SketchL2>(false);
             agrees_on_sketches::<avx2::SketchDot, scalar::SketchDot>(true);
         }
         if Level::detected() >= Level::Avx512 && Level::has_vnni() {
             agrees::<avx512::L2, scalar::L2>(255, false);
-            agrees::<avx512::Dot, scalar::Dot>(127, true);
+            agrees::<avx512::Dot, scalar::Dot>(255, true);
             agrees_on_sketches::<avx512::SketchL2, scalar::SketchL2>(false);
             agrees_on_sketches::<avx512::SketchDot, scalar::SketchDot>(true);
         }
@@ -92,7 +92,7 @@ fn every_instruction_set_gives_the_same_integers() {
     #[cfg(target_arch = "aarch64")]
     {
         agrees::<super::neon::L2, scalar::L2>(255, false);
-        agrees::<super::neon::Dot, scalar::Dot>(127, true);
+        agrees::<super::neon::Dot, scalar::Dot>(255, true);
         agrees_on_sketches::<super::neon::SketchL2, scalar::SketchL2>(false);
         agrees_on_sketches::<super::neon::SketchDot, scalar::SketchDot>(true);
     }
@@ -187,7 +187,7 @@ fn many_queries_and_rows_are_measured_as_one_and_one() {
     }
     for dim in [1, 4, 31, 64, 65, 100, 160, 1000, 16_384] {
         agrees_in_tiles::<scalar::L2>(dim, 255, false, false);
-        agrees_in_tiles::<scalar::Dot>(dim, 127, true, false);
+        agrees_in_tiles::<scalar::Dot>(dim, 255, true, false);
         agrees_in_tiles::<scalar::SketchL2>(dim, 127, false, true);
         agrees_in_tiles::<scalar::SketchDot>(dim, 127, true, true);
     }

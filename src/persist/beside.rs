@@ -40,7 +40,7 @@ use crate::store::arena::Arena;
 use crate::store::{Slot, Store};
 use crate::sync::lock;
 
-const MAGIC: &[u8; 8] = b"HNXCODE1";
+const MAGIC: &[u8; 8] = b"HNXCODE2";
 /// Where the head states what it is of, and where what codes were made by begins.
 const HEAD: usize = 32;
 const MADE_BY: usize = 224;
