@@ -3,14 +3,14 @@
 //! The public face is `include/hnx.h`, which [`ffi`] implements; a Rust program can use [`Index`] directly.
 //!
 //! ```text
-//! add      ffi/write   -> index/add   -> store: claim record, write vector and label -> search: candidates -> graph: link
-//! query    ffi/query   -> index/query -> search: descend, beam (codes, then f32) -> caller's buffers
-//! persist  ffi/persist -> persist     -> store: dirty set -> records in place
-//! load     ffi/lifecycle -> persist   -> validate every length and id -> store -> index
+//! add      ffi/write   -> index/add   -> store: claim record, write vector and label -> search: candidates -> graph:
+//! link query    ffi/query   -> index/query -> search: descend, beam (codes, then f32) -> caller's buffers persist
+//! ffi/persist -> persist     -> store: dirty set -> records in place load     ffi/lifecycle -> persist   -> validate
+//! every length and id -> store -> index
 //! ```
 //!
-//! Imports go one way: `ffi > index, persist > graph, search > store, codes > distance > error, params, platform, sync`; a test reads
-//! the `use crate::` lines and fails on an arrow the other way.
+//! Imports go one way: `ffi > index, persist > graph, search > store, codes > distance > error, params, platform,
+//! sync`; a test reads the `use crate::` lines and fails on an arrow the other way.
 
 #[cfg(not(all(target_pointer_width = "64", target_endian = "little", any(unix, windows))))]
 compile_error!("libhnx needs a 64-bit little-endian Unix or Windows: file formats and address ranges assume it");

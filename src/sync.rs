@@ -72,8 +72,8 @@ impl Backoff {
     }
 }
 
-/// Set when the system offers a barrier in all threads (on Linux the expedited private membarrier): then the common side
-/// needs no fence instruction.
+/// Set when the system offers a barrier in all threads (on Linux the expedited private membarrier): then the common
+/// side needs no fence instruction.
 static ASYMMETRIC: AtomicBool = AtomicBool::new(false);
 static REGISTER: Once = Once::new();
 

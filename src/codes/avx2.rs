@@ -57,7 +57,8 @@ impl Dot {
         // SAFETY: the caller's promise.
         unsafe {
             let r = _mm256_loadu_si256(row.cast());
-            // Two products of bytes do not fit 16 bits, where `maddubs` has them. What is done to `q` is done once for all rows.
+            // Two products of bytes do not fit 16 bits, where `maddubs` has them. What is done to `q` is done once for
+            // all rows.
             let (r_even, r_odd) = (_mm256_and_si256(r, _mm256_set1_epi16(0xFF)), _mm256_srli_epi16::<8>(r));
             let (q_even, q_odd) = (_mm256_srai_epi16::<8>(_mm256_slli_epi16::<8>(q)), _mm256_srai_epi16::<8>(q));
             let (even, odd) = (_mm256_madd_epi16(r_even, q_even), _mm256_madd_epi16(r_odd, q_odd));
@@ -198,8 +199,8 @@ macro_rules! sketch {
 
             #[inline(always)]
             unsafe fn four(ruler: &Ruler<'_>, q: *const u8, rows: [*const u8; 4]) -> [i32; 4] {
-                // SAFETY: the caller's promise: `dim` bytes, whole blocks, are readable in each row, levels and twice as
-                // many values at `q`.
+                // SAFETY: the caller's promise: `dim` bytes, whole blocks, are readable in each row, levels and twice
+                // as many values at `q`.
                 unsafe {
                     let [r0, r1, r2, r3] = rows;
                     let [mut a0, mut a1, mut a2, mut a3] = [_mm256_setzero_si256(); 4];

@@ -213,8 +213,8 @@ macro_rules! sketch {
 
             #[inline(always)]
             unsafe fn four(ruler: &Ruler<'_>, q: *const u8, rows: [*const u8; 4]) -> [i32; 4] {
-                // SAFETY: the caller's promise: `dim` bytes, whole blocks, are readable in each row, levels and twice as
-                // many values at `q`.
+                // SAFETY: the caller's promise: `dim` bytes, whole blocks, are readable in each row, levels and twice
+                // as many values at `q`.
                 unsafe {
                     let [r0, r1, r2, r3] = rows;
                     let [mut a0, mut a1, mut a2, mut a3] = [_mm512_setzero_si512(); 4];

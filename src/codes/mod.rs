@@ -2,19 +2,20 @@
 //! memory. Derived from the records, never the only copy of anything; a file beside that of the records may hold them
 //! ([`stored`]).
 //!
-//! [`quantiser`] turns floats into codes and says what a distance of codes is worth, [`proof`] what it proves, [`sketch`] turns codes into those of
-//! half a byte; the kernels, one file per instruction set, measure between codes in integers, all with the same results;
-//! [`tiles`] measures many with many.
+//! [`quantiser`] turns floats into codes and says what a distance of codes is worth, [`proof`] what it proves,
+//! [`sketch`] turns codes into those of half a byte; the kernels, one file per instruction set, measure between codes
+//! in integers, all with the same results; [`tiles`] measures many with many.
 //!
 //! # Life
 //! An index without custom distances trains codes when it has [`FIRST`] records and encodes all of them while no writer
 //! runs; from then on each vector that is written is encoded with it (`Store::fill`), before anybody can find it. When
 //! the index has grown [`GROWTH`]-fold, or too many vectors lie beyond the trained range, a new generation takes the
 //! place of the old one, which is freed when the last session that may read it is closed. Training is on the first
-//! records, a number that only the count tells ([`trained_on`]); on all, where many of the others lie beyond their range.
+//! records, a number that only the count tells ([`trained_on`]); on all, where many of the others lie beyond their
+//! range.
 //!
-//! Where a generation has sketches, codes are kept only if they are the vectors, or once a certified query has asked for them
-//! ([`Codes::keep_rows`]). An index whose exactness is f32 gives all back.
+//! Where a generation has sketches, codes are kept only if they are the vectors, or once a certified query has asked
+//! for them ([`Codes::keep_rows`]). An index whose exactness is f32 gives all back.
 
 #[cfg(target_arch = "x86_64")]
 pub(crate) mod avx2;
@@ -50,8 +51,8 @@ pub(crate) const PADDING: usize = 32;
 /// Of how many records one may be an exception before the ranges are trained anew.
 const EXCEPTIONAL: usize = 32;
 
-/// How many of `count` records, the first ones, are trained on: as many as when an index that grew was trained last, so that
-/// one that is opened has the codes, and gives the answers, that it had when it was closed.
+/// How many of `count` records, the first ones, are trained on: as many as when an index that grew was trained last, so
+/// that one that is opened has the codes, and gives the answers, that it had when it was closed.
 pub(crate) fn trained_on(count: usize) -> usize {
     let mut rows = FIRST;
     while rows <= count / GROWTH {
@@ -86,8 +87,8 @@ pub(crate) struct Codes {
 }
 
 impl Codes {
-    /// A generation without rows, in an address range for `most` records, `least` at least. Where there are sketches, codes
-    /// are kept beside them if they are `wanted`, or are the vectors.
+    /// A generation without rows, in an address range for `most` records, `least` at least. Where there are sketches,
+    /// codes are kept beside them if they are `wanted`, or are the vectors.
     pub(crate) fn new(
         quantiser: Quantiser,
         sketch: Option<Sketch>,
@@ -199,8 +200,8 @@ impl Codes {
     }
 
     /// Has codes beside sketches from now on: makes room for `records` in an address range for `most`, has all of them
-    /// written by `encode`, as [`Store::renew_codes`](crate::store::Store::renew_codes) does, and shows them then. No writer
-    /// may run; whoever reads finds codes or none.
+    /// written by `encode`, as [`Store::renew_codes`](crate::store::Store::renew_codes) does, and shows them then. No
+    /// writer may run; whoever reads finds codes or none.
     pub(crate) fn keep_rows(
         &self,
         records: usize,

@@ -39,8 +39,8 @@ impl Dot {
     unsafe fn step(acc: int32x4_t, q: uint8x16_t, row: uint8x16_t) -> int32x4_t {
         // SAFETY: the caller's promise.
         unsafe {
-            // Signed bytes are multiplied with signed ones, a row's less 128: the products lack 128 times the query's values,
-            // of which two fit 16 bits.
+            // Signed bytes are multiplied with signed ones, a row's less 128: the products lack 128 times the query's
+            // values, of which two fit 16 bits.
             let (q, row) = (vreinterpretq_s8_u8(q), vreinterpretq_s8_u8(veorq_u8(row, vdupq_n_u8(0x80))));
             let acc = vpadalq_s16(acc, vshlq_n_s16::<7>(vpaddlq_s8(q)));
             let acc = vpadalq_s16(acc, vmull_s8(vget_low_s8(q), vget_low_s8(row)));

@@ -5,10 +5,10 @@ use crate::distance::kernel::Distance;
 
 /// What a distance of codes proves about the distance in f32, for one query. Made by [`Quantiser::proof`].
 ///
-/// Let c be a code, x its vector, v what c stands for, |x - v| <= e (the limit of errors). *Squared L2*, step s, with
-/// w what the query's code stands for, |q - w| = f: |w - v| = s * sqrt(d), so |q - x| is within e + f of s * sqrt(d) by the
-/// triangle inequality. *Inner product*: the query's values times the scales are t = s * r + z, r its code. With m the
-/// middle of codes, q * v is base and s * r * c, which d tells, and z * (c - m); so the distance is off by at most
+/// Let c be a code, x its vector, v what c stands for, |x - v| <= e (the limit of errors). *Squared L2*, step s, with w
+/// what the query's code stands for, |q - w| = f: |w - v| = s * sqrt(d), so |q - x| is within e + f of s * sqrt(d) by
+/// the triangle inequality. *Inner product*: the query's values times the scales are t = s * r + z, r its code. With m
+/// the middle of codes, q * v is base and s * r * c, which d tells, and z * (c - m); so the distance is off by at most
 /// |q| * e + |z| * |c - m| (Cauchy and Schwarz), the last factor being at most the limit of reaches.
 #[derive(Default)]
 pub(crate) struct Proof {
@@ -97,8 +97,8 @@ impl Quantiser {
         let (length, rest) = (squares.sqrt(), rests.sqrt());
         let error = f64::from(self.limit.error);
         let sums = self.rounding_of_sums();
-        // What f32 arithmetic adds to the errors that `encode` states: each value is rounded, and the sum of squares. Squares
-        // below the least normal number may be lost, all of them where a host has them flushed.
+        // What f32 arithmetic adds to the errors that `encode` states: each value is rounded, and the sum of squares.
+        // Squares below the least normal number may be lost, all of them where a host has them flushed.
         let lost = self.low.len() as f64 * f64::from(f32::MIN_POSITIVE);
         let error = error + f64::from(self.extent) * 5e-7 + error * sums + lost.sqrt();
         let (slack, rounding) = if self.inner_product {
@@ -110,8 +110,8 @@ impl Quantiser {
         Proof { inner_product: self.inner_product, base, step, slack, rounding, lost }
     }
 
-    /// Largest relative error of a sum of `dim` products in f32, in any order (Higham, Accuracy and Stability of Numerical
-    /// Algorithms, 3.1), with room for what comes before and after the sum.
+    /// Largest relative error of a sum of `dim` products in f32, in any order (Higham, Accuracy and Stability of
+    /// Numerical Algorithms, 3.1), with room for what comes before and after the sum.
     fn rounding_of_sums(&self) -> f64 {
         (self.low.len() + 16) as f64 * f64::from(f32::EPSILON)
     }

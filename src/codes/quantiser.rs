@@ -1,8 +1,8 @@
 //! From floats to codes, and what a distance between codes says about the distance of the floats.
 //!
 //! *Squared L2.* A value is `low[i] + scale * code`, one scale for all dimensions, so that the squared L2 of floats is
-//! `scale^2` times that of codes. Values that are all integers in 0..=255 are their own codes: nothing is lost then, and
-//! the integers are the very distances that f32 arithmetic gives.
+//! `scale^2` times that of codes. Values that are all integers in 0..=255 are their own codes: nothing is lost then,
+//! and the integers are the very distances that f32 arithmetic gives.
 //!
 //! *Inner product.* A value is `low[i] + scale[i] * code` with a scale for each dimension, which a query takes over: it
 //! is multiplied by the scales once and rounded to signed bytes.
@@ -214,9 +214,9 @@ impl Quantiser {
         self.low.len()
     }
 
-    /// What the square of an error of value `x` in dimension `i` weighs. Of an inner product the error is multiplied by the
-    /// query's value, which is `x` or about it when the query is near; but [`super::sketch`] sees to it that the products
-    /// cancel each other in the direction of the vector, so that less than the square of `x` is right.
+    /// What the square of an error of value `x` in dimension `i` weighs. Of an inner product the error is multiplied by
+    /// the query's value, which is `x` or about it when the query is near; but [`super::sketch`] sees to it that the
+    /// products cancel each other in the direction of the vector, so that less than the square of `x` is right.
     pub(crate) fn weight(&self, i: usize, x: f32) -> f64 {
         if self.inner_product {
             let product = f64::from((self.scale[i] * x).abs());
@@ -322,8 +322,8 @@ impl Quantiser {
         let near = if self.lossless { 0.51 * (self.low.len() as f32).sqrt() } else { self.limit.error };
         out.is_outside = error > near;
         if !self.lossless {
-            // The square of a code's error is a twelfth of its step's on average; so is the query's. A difference is off
-            // by their sum: squares grow by a sixth, with a variance of (1 / 15 - 1 / 36) of the fourth power.
+            // The square of a code's error is a twelfth of its step's on average; so is the query's. A difference is
+            // off by their sum: squares grow by a sixth, with a variance of (1 / 15 - 1 / 36) of the fourth power.
             let dim = self.low.len() as f32;
             out.base = -dim * out.scale / 6.0;
             (out.noise, out.noise_slope) = (dim * out.scale * out.scale * 0.0389, 4.0 * out.scale / 6.0);
@@ -371,7 +371,8 @@ pub(super) fn sum_of(a: &[f32], b: &[f32], term: impl Fn(f32, f32) -> f32) -> f3
 /// A value of at most a few hundred, rounded to the nearest integer, the even one of two: its lowest byte, and itself.
 #[inline(always)]
 fn round(x: f32) -> (u8, f32) {
-    // Beyond 2^23 floats are integers. Adding that rounds; the integer is in the lowest bits then, also of a negative one.
+    // Beyond 2^23 floats are integers. Adding that rounds; the integer is in the lowest bits then, also of a negative
+    // one.
     const INTEGERS: f32 = (3 << 22) as f32;
     let sum = x + INTEGERS;
     (sum.to_bits() as u8, sum - INTEGERS)

@@ -1,8 +1,10 @@
-//! Sketches: four bits for each value of a code, in an array of their own, so that a walk touches half the memory again.
+//! Sketches: four bits for each value of a code, in an array of their own, so that a walk touches half the memory
+//! again.
 //!
-//! The sixteen levels that the bits stand for are chosen on a sample so that the squares of errors are least (Lloyd, Least
-//! Squares Quantization in PCM, 1982), the same for all dimensions, each below 128. A query keeps seven bits of its values.
-//! What a distance of sketches is worth nobody needs to know: a walk only compares them; what it found is measured exactly.
+//! The sixteen levels that the bits stand for are chosen on a sample so that the squares of errors are least (Lloyd,
+//! Least Squares Quantization in PCM, 1982), the same for all dimensions, each below 128. A query keeps seven bits of
+//! its values. What a distance of sketches is worth nobody needs to know: a walk only compares them; what it found is
+//! measured exactly.
 //!
 //! A row has 64 values in 32 bytes: byte i has value i in its low and value 32 + i in its high half.
 
@@ -17,12 +19,12 @@ pub(crate) const BLOCK: usize = 32;
 pub(crate) const LEVELS: usize = 32;
 /// Codes of so many bytes are in the cache with one line, as their sketches would be.
 const SHORT: usize = 64;
-/// Codes of so many bytes are worth sketches if they are the vectors, so that what a walk finds is measured by them alone:
-/// queries a second rise by 1.2 to 1.35 (SIFT, 128 values, 200,000 records). For others of this size they bring nothing,
-/// 0.75 to 1.0 (GloVe, 100 values, 60,000 records), for longer ones 1.3 (MiniLM, 384 values).
+/// Codes of so many bytes are worth sketches if they are the vectors, so that what a walk finds is measured by them
+/// alone: queries a second rise by 1.2 to 1.35 (SIFT, 128 values, 200,000 records). For others of this size they bring
+/// nothing, 0.75 to 1.0 (GloVe, 100 values, 60,000 records), for longer ones 1.3 (MiniLM, 384 values).
 const MIDDLE: usize = 128;
-/// Bytes of all codes from which on sketches are worth their memory, wherever they are not in a near cache: below they bring
-/// 0.95 to 1.05 (SIFT 60,000, MiniLM 20,000 with 512 KB and 32 MB of cache). Tests of units have less.
+/// Bytes of all codes from which on sketches are worth their memory, wherever they are not in a near cache: below they
+/// bring 0.95 to 1.05 (SIFT 60,000, MiniLM 20,000 with 512 KB and 32 MB of cache). Tests of units have less.
 pub(crate) const WORTH: usize = if cfg!(test) { 1 } else { 8_000_000 };
 /// A trial on the graph: how many of its records look by their sketches for how many nearest among so many around them,
 /// and the share that has to be among half as many more.

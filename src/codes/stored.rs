@@ -126,7 +126,8 @@ impl Codes {
         ]
     }
 
-    /// Whether the code of record `id` is that of a vector of this dim. The caller excludes writers; `buffer` is scratch.
+    /// Whether the code of record `id` is that of a vector of this dim. The caller excludes writers; `buffer` is
+    /// scratch.
     pub(crate) fn are_of(&self, id: usize, vector: *const u8, buffer: &mut Vec<u8>) -> bool {
         let (stride, sketch) = (self.stride(), self.sketch.as_ref());
         buffer.resize(stride + sketch.map_or(0, |(sketch, _)| sketch.stride()), 0);

@@ -276,8 +276,8 @@ fn vectors_of_kind(rng: &mut SmallRng, at: usize, dim: usize, rows: usize) -> Ve
     normal.iter().enumerate().map(kind).collect()
 }
 
-/// Codes reject no vector that is nearer in f32 than the bound, were it by the last bit; and they do reject. A distance is where
-/// they say.
+/// Codes reject no vector that is nearer in f32 than the bound, were it by the last bit; and they do reject. A distance
+/// is where they say.
 #[test]
 fn what_codes_reject_is_too_far() {
     let mut rng = SmallRng::seed_from_u64(16);
@@ -460,8 +460,8 @@ fn sketches_stand_for_their_vectors() {
     }
 }
 
-/// Dimensions so different that sixteen levels for all of them would mislead, products that all are about those with the
-/// mean, and vectors too short for a gain.
+/// Dimensions so different that sixteen levels for all of them would mislead, products that all are about those with
+/// the mean, and vectors too short for a gain.
 #[test]
 fn sketches_that_would_mislead_are_not_made() {
     let mut rng = SmallRng::seed_from_u64(19);

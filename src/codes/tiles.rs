@@ -1,5 +1,5 @@
-//! Many queries against many rows, all with all: what is measured, for whom, and what is found. The loop is [`super::tiles_vnni`];
-//! other instruction sets have none yet.
+//! Many queries against many rows, all with all: what is measured, for whom, and what is found. The loop is
+//! [`super::tiles_vnni`]; other instruction sets have none yet.
 
 #![cfg_attr(not(target_arch = "x86_64"), allow(dead_code, reason = "what the loop uses, which is not there"))]
 
@@ -61,7 +61,8 @@ impl Rows<'_> {
 pub(crate) type Reduce<'a> = dyn FnMut(&mut Vec<u64>) -> i32 + 'a;
 
 impl Queries {
-    /// Makes room for `count` queries of `dim` values, and for more than `full` entries for each; false if there is no memory.
+    /// Makes room for `count` queries of `dim` values, and for more than `full` entries for each; false if there is no
+    /// memory.
     pub(crate) fn reset(&mut self, count: usize, full: usize, (dim, is_l2): (usize, bool)) -> bool {
         let (many, steps) = (count.next_multiple_of(AT_ONCE), dim.div_ceil(4));
         *self = Self { count, full, steps, is_l2, ..std::mem::take(self) };
@@ -100,7 +101,8 @@ impl Queries {
         self.offsets[at] = if self.is_l2 { square } else { 0 };
     }
 
-    /// What was found for query `at`, in no order, and what is added to scores to make them distances; None if it was not set.
+    /// What was found for query `at`, in no order, and what is added to scores to make them distances; None if it was
+    /// not set.
     pub(crate) fn found(&mut self, at: usize) -> Option<(&mut Vec<u64>, i32)> {
         let is_set = at < self.count && self.bounds[at] > i32::MIN;
         is_set.then(|| (&mut self.found[at], self.offsets[at]))
@@ -139,8 +141,8 @@ pub(crate) fn is_there() -> bool {
     return false;
 }
 
-/// Measures all queries against the rows of some ids, the last ones first, and puts those below a query's bound in its list, which
-/// `reduce` reduces to less than `full` whenever it is full.
+/// Measures all queries against the rows of some ids, the last ones first, and puts those below a query's bound in its
+/// list, which `reduce` reduces to less than `full` whenever it is full.
 ///
 /// # Safety
 /// [`is_there`]. Rows are readable, and hold as many values as queries do.

@@ -1,6 +1,6 @@
-//! Many queries against many rows: AVX-512 with VNNI. Thirty-two rows at a time are turned so that four values of sixteen rows
-//! fill a register; those of a query are then multiplied with all of them, so that no sum goes across a register, and a row is
-//! fetched from memory once for all queries.
+//! Many queries against many rows: AVX-512 with VNNI. Thirty-two rows at a time are turned so that four values of
+//! sixteen rows fill a register; those of a query are then multiplied with all of them, so that no sum goes across a
+//! register, and a row is fetched from memory once for all queries.
 
 #![allow(
     clippy::needless_range_loop,
@@ -106,8 +106,8 @@ unsafe fn products(tile: &[[i32; LANES]], values: &[[i32; AT_ONCE]]) -> [[__m512
     sums
 }
 
-/// Turns 16 rows, those from `start` on, into a group of the tile; what is beyond the last is the last. Returns what is added to their scores, for squared L2: the
-/// square, less what the flipped sign of a query's bytes brings.
+/// Turns 16 rows, those from `start` on, into a group of the tile; what is beyond the last is the last. Returns what is
+/// added to their scores, for squared L2: the square, less what the flipped sign of a query's bytes brings.
 ///
 /// # Safety
 /// As [`scan`].

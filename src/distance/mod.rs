@@ -81,8 +81,8 @@ pub(crate) fn finish<const IP: bool>(sum: f32) -> f32 {
 }
 
 /// Length of a vector and the factor that normalises it, as hnswlib and Chroma compute them: rounded squares added in
-/// order, `1 / (length + 1e-30)`. (A build of hnswlib with FMA fuses the last dim % 8 of the squares; its vectors differ
-/// by up to 4 units in the last place then.) Where f32 would overflow or lose the length, f64 is used instead.
+/// order, `1 / (length + 1e-30)`. (A build of hnswlib with FMA fuses the last dim % 8 of the squares; its vectors
+/// differ by up to 4 units in the last place then.) Where f32 would overflow or lose the length, f64 is used instead.
 pub(crate) fn length_and_scale(v: &[f32]) -> (f32, f32) {
     let sum = v.iter().fold(0.0f32, |sum, &x| sum + x * x);
     if sum.is_finite() && sum > 1e-30 {

@@ -1,10 +1,10 @@
-//! What a search pool does for each list of links, by instruction set: to find the distances below a bound, and to insert
-//! entries among sorted ones.
+//! What a search pool does for each list of links, by instruction set: to find the distances below a bound, and to
+//! insert entries among sorted ones.
 //!
-//! Which of a list's distances are below the bound cannot be predicted; here they are bits of a mask instead of branches. An
-//! insertion moves the entries above by whole registers and finds its place on the way. Queries a second against a branch, a
-//! search and a memmove for each: 1.12 to 1.15 (SIFT, AVX-512), 1.11 to 1.20 (GloVe), 1.05 to 1.12 (MiniLM), 0.93 to 1.07 with
-//! AVX2, ef 12 to 300.
+//! Which of a list's distances are below the bound cannot be predicted; here they are bits of a mask instead of
+//! branches. An insertion moves the entries above by whole registers and finds its place on the way. Queries a second
+//! against a branch, a search and a memmove for each: 1.12 to 1.15 (SIFT, AVX-512), 1.11 to 1.20 (GloVe), 1.05 to 1.12
+//! (MiniLM), 0.93 to 1.07 with AVX2, ef 12 to 300.
 
 use crate::error::{out_of_memory, Result};
 
@@ -31,8 +31,8 @@ pub(crate) trait Sorted: Copy + 'static {
     /// The CPU has the instruction set.
     unsafe fn below(keys: &[u32; MANY], bound: u32) -> u32;
 
-    /// Inserts an entry among `len` sorted ones, which [`FRONT`] zeros stand before and one free place behind, before those
-    /// that are not below it. Tells its place among them.
+    /// Inserts an entry among `len` sorted ones, which [`FRONT`] zeros stand before and one free place behind, before
+    /// those that are not below it. Tells its place among them.
     ///
     /// # Safety
     /// The CPU has the instruction set.
@@ -59,8 +59,8 @@ impl Sorted for Plain {
     }
 }
 
-/// The first place whose entry is not below `entry`. Few entries are counted, which takes vectors; of more the halves are
-/// told apart first.
+/// The first place whose entry is not below `entry`. Few entries are counted, which takes vectors; of more the halves
+/// are told apart first.
 #[inline(always)]
 fn place(entries: &[u64], entry: u64) -> usize {
     const FEW: usize = 96;
@@ -111,8 +111,8 @@ mod x86 {
         unsafe fn insert(list: &mut [u64], len: usize, entry: u64) -> usize {
             assert!(FRONT + len < list.len());
             let list = list.as_mut_ptr();
-            // SAFETY: the caller's promise. Of the entries `end` have not moved; the four that end there are read, zeros in
-            // front of the first one among them, and written one place higher, at most to the free one.
+            // SAFETY: the caller's promise. Of the entries `end` have not moved; the four that end there are read,
+            // zeros in front of the first one among them, and written one place higher, at most to the free one.
             unsafe {
                 let sign = _mm256_set1_epi64x(i64::MIN);
                 let x = _mm256_xor_si256(_mm256_set1_epi64x(entry as i64), sign);

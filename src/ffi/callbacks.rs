@@ -44,9 +44,9 @@ pub const HNX_FILTER_ONLY: u32 = 1;
 pub const HNX_FILTER_EXCEPT: u32 = 2;
 
 /// Which labels a query may find; for hnx_query_options.filter and hnx_graph_query.filter. By a function, by a list of
-/// labels, which spares a host a call per record, or by both: a label must pass both then. Cost: the fewer records pass,
-/// the farther a search walks, at worst past every record; a list is brought into a table by each call, so ask for many
-/// queries at once.
+/// labels, which spares a host a call per record, or by both: a label must pass both then. Cost: the fewer records
+/// pass, the farther a search walks, at worst past every record; a list is brought into a table by each call, so ask
+/// for many queries at once.
 #[repr(C)]
 #[derive(Clone, Copy)]
 #[allow(non_camel_case_types, reason = "the C name")]

@@ -100,8 +100,8 @@ pub unsafe extern "C" fn hnx_distances(
 }
 
 /// Normalises a vector of dim floats as Chroma does: out = vector * (1 / (length + 1e-30)), and returns the length; 0,
-/// with nothing written, when one of them is NULL or not on an address divisible by 4 (hnx_last_error() says so). out may
-/// be vector. Any thread, any time.
+/// with nothing written, when one of them is NULL or not on an address divisible by 4 (hnx_last_error() says so). out
+/// may be vector. Any thread, any time.
 ///
 /// # Safety
 /// vector is NULL or readable, out NULL or writable for dim floats.

@@ -73,8 +73,8 @@ unsafe fn point_of(point: *const hnx_graph_point) -> Result<(Point, hnx_graph_po
     Ok((core, point))
 }
 
-/// Makes an empty graph: records and links as hnswlib has them, for hosts that keep labels, locks and deleted records by
-/// themselves. Records are as dense as in hnswlib's files and may be read and written by the host.
+/// Makes an empty graph: records and links as hnswlib has them, for hosts that keep labels, locks and deleted records
+/// by themselves. Records are as dense as in hnswlib's files and may be read and written by the host.
 ///
 /// Errors: HNX_ERR_INVALID_ARGUMENT, HNX_ERR_OUT_OF_MEMORY. Threads: any thread, any time.
 ///
@@ -138,7 +138,8 @@ pub unsafe extern "C" fn hnx_graph_memory_of(graph: *const hnx_graph, out_memory
 }
 
 /// Makes the memory of max_elements records usable. Nothing moves, nothing is given back. Errors:
-/// HNX_ERR_OUT_OF_MEMORY, also when the address range reserved for the graph ends before. Threads: any thread, any time.
+/// HNX_ERR_OUT_OF_MEMORY, also when the address range reserved for the graph ends before. Threads: any thread, any
+/// time.
 ///
 /// # Safety
 /// graph is NULL or a live handle.
@@ -150,8 +151,8 @@ pub unsafe extern "C" fn hnx_graph_resize(graph: *mut hnx_graph, max_elements: u
 
 /// Adds a record. out_id receives its id, or UINT32_MAX when none was made. The host sees to it that the label is new.
 ///
-/// Errors: HNX_ERR_FULL; HNX_ERR_OUT_OF_MEMORY; HNX_ERR_INVALID_ARGUMENT; HNX_ERR_CANCELLED when measure ended the call:
-/// a record that was made by then is marked deleted, and out_id names it. Threads: any thread, any time.
+/// Errors: HNX_ERR_FULL; HNX_ERR_OUT_OF_MEMORY; HNX_ERR_INVALID_ARGUMENT; HNX_ERR_CANCELLED when measure ended the
+/// call: a record that was made by then is marked deleted, and out_id names it. Threads: any thread, any time.
 ///
 /// # Safety
 /// graph is NULL or a live handle; point is NULL or readable for its struct_size, point->data for data_size bytes;
@@ -261,9 +262,9 @@ unsafe fn hits_of<'a>(hits: *const hnx_hit, count: usize) -> Result<&'a [Found]>
     unsafe { args::slice(hits.cast::<Found>(), count, "hits") }
 }
 
-/// Keeps at most m of *count hits (ids and keys), chosen as an insertion chooses neighbours; nearest first. Fewer than m
-/// hits stay as many. hnswlib's getNeighborsByHeuristic2(). context is passed to measure. Errors: HNX_ERR_NOT_FOUND for
-/// an id that does not exist, HNX_ERR_CANCELLED. Threads: any thread, any time.
+/// Keeps at most m of *count hits (ids and keys), chosen as an insertion chooses neighbours; nearest first. Fewer than
+/// m hits stay as many. hnswlib's getNeighborsByHeuristic2(). context is passed to measure. Errors: HNX_ERR_NOT_FOUND
+/// for an id that does not exist, HNX_ERR_CANCELLED. Threads: any thread, any time.
 ///
 /// # Safety
 /// graph is NULL or a live handle; count is writable, hits is readable and writable for *count hits.

@@ -8,7 +8,8 @@ use super::last_error;
 use super::status::hnx_status;
 use crate::error::Result;
 
-/// Runs `body`; keeps the text of a failure for hnx_last_error(). A panic poisons what `handle` names, unless it is NULL.
+/// Runs `body`; keeps the text of a failure for hnx_last_error(). A panic poisons what `handle` names, unless it is
+/// NULL.
 pub(super) fn guard<H: Opaque>(handle: *const H, body: impl FnOnce() -> Result<()>) -> hnx_status {
     // AssertUnwindSafe: an index that a panic left half-changed is poisoned below and refuses every call but free.
     match catch_unwind(AssertUnwindSafe(body)) {

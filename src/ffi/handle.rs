@@ -6,8 +6,8 @@ use super::graph::Graph;
 use crate::error::{invalid, Error, Result};
 use crate::index::Index;
 
-/// What is behind every handle. In C's order: the mark is first whatever the core is, so that looking for it in an object
-/// of the other kind stays inside that object.
+/// What is behind every handle. In C's order: the mark is first whatever the core is, so that looking for it in an
+/// object of the other kind stays inside that object.
 #[repr(C)]
 pub(super) struct Handle<T> {
     mark: AtomicU64,

@@ -42,8 +42,8 @@ pub unsafe extern "C" fn hnx_count(index: *const hnx_index) -> usize {
     unsafe { number(index, Index::count) }
 }
 
-/// Deleted records; 0 for NULL. On an index opened with HNX_LOAD_MMAP, without codes beside it, the first call reads every
-/// record's flags.
+/// Deleted records; 0 for NULL. On an index opened with HNX_LOAD_MMAP, without codes beside it, the first call reads
+/// every record's flags.
 /// Threads: any thread, any time.
 ///
 /// # Safety
@@ -74,8 +74,8 @@ pub unsafe extern "C" fn hnx_dim(index: *const hnx_index) -> usize {
     unsafe { number(index, Index::dim) }
 }
 
-/// The state of the index. out_stats->struct_size must be set. On an index opened with HNX_LOAD_MMAP, without codes beside it, the
-/// first call reads every record's flags. Threads: any thread, any time.
+/// The state of the index. out_stats->struct_size must be set. On an index opened with HNX_LOAD_MMAP, without codes
+/// beside it, the first call reads every record's flags. Threads: any thread, any time.
 ///
 /// # Safety
 /// index is NULL or a live handle; out_stats is NULL or holds out_stats->struct_size bytes.
@@ -104,8 +104,8 @@ pub extern "C" fn hnx_cpu_name() -> *const c_char {
 }
 
 /// The text of the calling thread's last failure: what was wrong, with row, offset or the system's words. Copies at
-/// most capacity bytes to buffer, NUL included, and returns the length of the whole text without the NUL (512 at
-/// most), as snprintf does. Success does not clear it: it is worth reading right after a failure. buffer may be NULL when
+/// most capacity bytes to buffer, NUL included, and returns the length of the whole text without the NUL (512 at most),
+/// as snprintf does. Success does not clear it: it is worth reading right after a failure. buffer may be NULL when
 /// capacity is 0. Threads: each has its own.
 ///
 /// # Safety

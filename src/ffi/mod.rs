@@ -4,8 +4,8 @@
 //! answer into a status. `types` holds what C sees, under its C names, so that the header generator has nothing to
 //! rename. The other files hold the exports, by noun.
 //!
-//! The docs are the header's, and `include/hnx.json` is made from them: each function says `Threads: any thread, any time`
-//! or `alone on this ..`, `name: NULL ..` where NULL means something, `until hnx_.._free()` where memory is kept
+//! The docs are the header's, and `include/hnx.json` is made from them: each function says `Threads: any thread, any
+//! time` or `alone on this ..`, `name: NULL ..` where NULL means something, `until hnx_.._free()` where memory is kept
 //! (ctests/description/rules.rs).
 
 mod args;

@@ -74,19 +74,19 @@ pub unsafe extern "C" fn hnx_save(index: *const hnx_index, path: *const c_char, 
     })
 }
 
-/// Writes the codes that the index keeps, and its ground-level links, beside the file or directory at path, which must hold
-/// what the index holds: vectors, labels, ground-level links and deletions of all records are compared. hnx_load() with
-/// HNX_LOAD_MMAP finds them there: the index is guided at once (and certified, if hnx_set_exactness() or a query has asked
-/// for that before this call), memory is the codes' pages, and with HNX_LOAD_READ_ONLY queries touch nothing of the other
-/// file but the vectors that they measure and the labels that they return. Without HNX_LOAD_MMAP an index makes codes of its
-/// own. The file is PATH.hnx.codes, in a directory hnx.codes; no other program reads it. Its size is that of codes and links;
-/// it is written beside its place, synced and renamed, and takes the place of an earlier one. It stays right as long as the
-/// records' file keeps its time of last change: whoever saves or persists there, or copies that file without its time, has to
-/// call again. Removing it costs nothing but speed.
+/// Writes the codes that the index keeps, and its ground-level links, beside the file or directory at path, which must
+/// hold what the index holds: vectors, labels, ground-level links and deletions of all records are compared. hnx_load()
+/// with HNX_LOAD_MMAP finds them there: the index is guided at once (and certified, if hnx_set_exactness() or a query
+/// has asked for that before this call), memory is the codes' pages, and with HNX_LOAD_READ_ONLY queries touch nothing
+/// of the other file but the vectors that they measure and the labels that they return. Without HNX_LOAD_MMAP an index
+/// makes codes of its own. The file is PATH.hnx.codes, in a directory hnx.codes; no other program reads it. Its size is
+/// that of codes and links; it is written beside its place, synced and renamed, and takes the place of an earlier one.
+/// It stays right as long as the records' file keeps its time of last change: whoever saves or persists there, or
+/// copies that file without its time, has to call again. Removing it costs nothing but speed.
 /// Errors: HNX_ERR_INVALID_ARGUMENT when the index keeps no codes: it has fewer than 1,000 records, or is mapped
-/// (hnx_set_exactness() makes some then), or codes do not fit its vectors; HNX_ERR_CONFLICT when path holds something else,
-/// such as the index before its last changes: the text says what; HNX_ERR_NOT_FOUND; HNX_ERR_CORRUPT; HNX_ERR_VERSION;
-/// HNX_ERR_LOCKED; HNX_ERR_IO; HNX_ERR_UNSUPPORTED where files are not mapped (Windows).
+/// (hnx_set_exactness() makes some then), or codes do not fit its vectors; HNX_ERR_CONFLICT when path holds something
+/// else, such as the index before its last changes: the text says what; HNX_ERR_NOT_FOUND; HNX_ERR_CORRUPT;
+/// HNX_ERR_VERSION; HNX_ERR_LOCKED; HNX_ERR_IO; HNX_ERR_UNSUPPORTED where files are not mapped (Windows).
 /// Threads: any thread, any time, but not in a filter; adds and persists wait while it reads and writes.
 ///
 /// # Safety
@@ -102,15 +102,15 @@ pub unsafe extern "C" fn hnx_save_codes(index: *const hnx_index, path: *const c_
 
 /// Compares a directory with the checksums that libhnx keeps beside it (hnx.sums): every record's links, vector, label,
 /// length and upper-level lists. Reads all files once; needs no index. A directory that a crash has left half-applied
-/// is compared as hnx_load() would recover it; nothing is written. Bytes that were appended to a file since libhnx wrote it
-/// are told, too. Damage of hnx.sums is told from damage of the others: hnx_load() opens the index then, unless
-/// HNX_CHECK_DEEP is asked for.
+/// is compared as hnx_load() would recover it; nothing is written. Bytes that were appended to a file since libhnx
+/// wrote it are told, too. Damage of hnx.sums is told from damage of the others: hnx_load() opens the index then,
+/// unless HNX_CHECK_DEEP is asked for.
 ///
 /// out_info: NULL, or what was found, also when HNX_ERR_CORRUPT is returned; struct_size must be set.
 /// Errors: HNX_ERR_CORRUPT when something differs: the text names file, byte and record, out_info the first of them;
 /// also for a header that is none. HNX_ERR_NOT_FOUND when there is no directory of an index, or one of its files is
-/// missing; HNX_ERR_IO; HNX_ERR_VERSION. Records that another program wrote last have no checksums: they are not compared. Threads: any
-/// thread, any time; a persist of the same directory waits meanwhile.
+/// missing; HNX_ERR_IO; HNX_ERR_VERSION. Records that another program wrote last have no checksums: they are not
+/// compared. Threads: any thread, any time; a persist of the same directory waits meanwhile.
 ///
 /// # Safety
 /// path is NULL or a string that ends in NUL; out_info is NULL or holds struct_size bytes.

@@ -18,17 +18,17 @@ use crate::persist::{self, SalvageParams};
 const _: () = assert!(persist::DAMAGED_HEADER == HNX_DAMAGE_HEADER && persist::DAMAGED_RECORDS == HNX_DAMAGE_RECORDS);
 const _: () = assert!(persist::DAMAGED_LENGTHS == HNX_DAMAGE_LENGTHS && persist::DAMAGED_LISTS == HNX_DAMAGE_LISTS);
 
-/// Builds an index from whatever vectors and labels can be read of a damaged one: a directory of libhnx or of Chroma, or
-/// a file of hnswlib or of Chroma. For when hnx_load() gives HNX_ERR_CORRUPT or HNX_ERR_VERSION, HNX_ERR_NOT_FOUND for a file of
-/// a directory, HNX_ERR_IO where the device cannot read, or answers are wrong.
+/// Builds an index from whatever vectors and labels can be read of a damaged one: a directory of libhnx or of Chroma,
+/// or a file of hnswlib or of Chroma. For when hnx_load() gives HNX_ERR_CORRUPT or HNX_ERR_VERSION, HNX_ERR_NOT_FOUND
+/// for a file of a directory, HNX_ERR_IO where the device cannot read, or answers are wrong.
 ///
 /// What is at path is only read. The links in it are not used: the graph is built anew from the vectors, which takes as
-/// long as adding them. Of a directory data_level0.bin must be there, anything else may be missing, cut short, torn or of
-/// any apparent size. Deleted records stay deleted. A directory that a crash has left half-applied is read as hnx_load() would
-/// recover it. A record that differs from its checksum in hnx.sums is kept, since it may be sound but for its links, and
-/// counted. Where there are no checksums a vector whose bytes were changed to other finite numbers cannot be told from a
-/// sound one, nor can what Chroma's uninitialised memory put where a header that is ahead of its records says that there
-/// are some.
+/// long as adding them. Of a directory data_level0.bin must be there, anything else may be missing, cut short, torn or
+/// of any apparent size. Deleted records stay deleted. A directory that a crash has left half-applied is read as
+/// hnx_load() would recover it. A record that differs from its checksum in hnx.sums is kept, since it may be sound but
+/// for its links, and counted. Where there are no checksums a vector whose bytes were changed to other finite numbers
+/// cannot be told from a sound one, nor can what Chroma's uninitialised memory put where a header that is ahead of its
+/// records says that there are some.
 ///
 /// options: metric and dim must be set.
 /// out_index: receives an index in memory, without a directory: hnx_save() it under another name, then replace.

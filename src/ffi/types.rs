@@ -13,11 +13,12 @@ pub const HNX_METRIC_COSINE: u32 = 2;
 pub const HNX_ALLOW_REPLACE_DELETED: u32 = 1;
 /// hnx_load_options.flags: map the file instead of reading it. Opening touches the header and the link lists only, and
 /// the checksums of a directory that is opened to be written; what is written goes to private copies of pages. A file
-/// that another program truncates while it is mapped kills the process with SIGBUS: map only files that nobody shortens.
-/// A directory is mapped by its writer, or while there is none, which cannot persist meanwhile then; beside a writer it
-/// is copied. Codes that hnx_save_codes() has written beside are mapped, too, if the records' file has the size and the
-/// time of last change that it had then; else the index opens without, and hnx_stats_info.code_bytes is 0. HNX_CHECK_DEEP
-/// compares all codes with their vectors instead of times, and returns HNX_ERR_CORRUPT where codes are damaged.
+/// that another program truncates while it is mapped kills the process with SIGBUS: map only files that nobody
+/// shortens. A directory is mapped by its writer, or while there is none, which cannot persist meanwhile then; beside a
+/// writer it is copied. Codes that hnx_save_codes() has written beside are mapped, too, if the records' file has the
+/// size and the time of last change that it had then; else the index opens without, and hnx_stats_info.code_bytes is 0.
+/// HNX_CHECK_DEEP compares all codes with their vectors instead of times, and returns HNX_ERR_CORRUPT where codes are
+/// damaged.
 pub const HNX_LOAD_MMAP: u32 = 2;
 /// hnx_load_options.flags: every call that would change the index returns HNX_ERR_READ_ONLY.
 pub const HNX_LOAD_READ_ONLY: u32 = 4;
@@ -39,12 +40,13 @@ pub const HNX_ADD_INSERT_ONLY: u32 = 2;
 /// hnx_add_options.flags: a label that does not exist is HNX_ERR_NOT_FOUND instead of an insertion; one that is
 /// deleted exists.
 pub const HNX_ADD_UPDATE_ONLY: u32 = 4;
-/// hnx_add_options.flags: codes find the candidates for the links of a new record; f32, or codes that are the vectors, choose
-/// among them. Faster; recall at a given ef is that of an exact build, but the graph is not hnswlib's to the link. Give many
-/// rows to a call (64 or more to each thread, 16 to a single one): on CPUs with AVX-512 and VNNI the candidates of up to 128
-/// rows are looked up in all records together, as long as that takes less time than a walk for each (200 candidates: up to
-/// 120,000 records of 100 floats). So the graph also depends on the CPU and on how rows are handed over. An update waits for a
-/// look-up, about a millisecond. Without codes (HNX_EXACTNESS_GUIDED) without effect.
+/// hnx_add_options.flags: codes find the candidates for the links of a new record; f32, or codes that are the vectors,
+/// choose among them. Faster; recall at a given ef is that of an exact build, but the graph is not hnswlib's to the
+/// link. Give many rows to a call (64 or more to each thread, 16 to a single one): on CPUs with AVX-512 and VNNI the
+/// candidates of up to 128 rows are looked up in all records together, as long as that takes less time than a walk for
+/// each (200 candidates: up to 120,000 records of 100 floats). So the graph also depends on the CPU and on how rows are
+/// handed over. An update waits for a look-up, about a millisecond. Without codes (HNX_EXACTNESS_GUIDED) without
+/// effect.
 pub const HNX_ADD_GUIDED: u32 = 8;
 
 /// What hnx_set_exactness() has set. At first the fastest mode that keeps recall at a given ef at hnswlib's:
@@ -54,15 +56,15 @@ pub const HNX_EXACTNESS_DEFAULT: u32 = 0;
 /// Traversal on the stored f32 vectors, as hnswlib does it.
 pub const HNX_EXACTNESS_F32: u32 = 1;
 /// The ids and distances of HNX_EXACTNESS_F32, reached by any means that are proven to give them: codes prove which
-/// distances cannot matter, f32 measures the rest (src/search/certified.rs). With a filter, with deleted records and without
-/// codes f32 measures all. Where codes are the vectors themselves (squared L2 of integers from 0 to 255, in up to 258
-/// dimensions) they suffice. An index that has codes of half a byte only (HNX_EXACTNESS_GUIDED) gets those of a byte with
-/// the first such query that finds nobody changing it; changes wait meanwhile, as long as reading all vectors takes. They
-/// take a byte per float until hnx_set_exactness() gives them back.
+/// distances cannot matter, f32 measures the rest (src/search/certified.rs). With a filter, with deleted records and
+/// without codes f32 measures all. Where codes are the vectors themselves (squared L2 of integers from 0 to 255, in up
+/// to 258 dimensions) they suffice. An index that has codes of half a byte only (HNX_EXACTNESS_GUIDED) gets those of a
+/// byte with the first such query that finds nobody changing it; changes wait meanwhile, as long as reading all vectors
+/// takes. They take a byte per float until hnx_set_exactness() gives them back.
 pub const HNX_EXACTNESS_CERTIFIED: u32 = 2;
-/// Codes guide the search: of a byte per float or, in large indexes (8 MB of such codes) of more than 128 floats, of half
-/// a byte; of both in those of more than 64 integers. f32 decides between the best that they found. The walk keeps some
-/// more candidates than ef, so that recall at a given ef is that of f32. Distances are exact, ids may differ from
+/// Codes guide the search: of a byte per float or, in large indexes (8 MB of such codes) of more than 128 floats, of
+/// half a byte; of both in those of more than 64 integers. f32 decides between the best that they found. The walk keeps
+/// some more candidates than ef, so that recall at a given ef is that of f32. Distances are exact, ids may differ from
 /// HNX_EXACTNESS_F32 at the level of recall noise. Without codes (hnx_stats_info.code_bytes 0) f32 from the first step
 /// on.
 pub const HNX_EXACTNESS_GUIDED: u32 = 3;
@@ -258,7 +260,8 @@ pub struct hnx_salvage_info {
     pub reserved: u32,
     /// Records that the header states, or hnx.sums in its place; 0 where neither is whole.
     pub stated: u64,
-    /// Records looked for: as many as stated, and those kept behind them; where the header is not whole, all there is room for.
+    /// Records looked for: as many as stated, and those kept behind them; where the header is not whole, all there is
+    /// room for.
     pub records: u64,
     /// Records in the new index, deleted ones included.
     pub kept: u64,
@@ -272,14 +275,16 @@ pub struct hnx_salvage_info {
     pub unreadable: u64,
     /// Dropped: a value, or the square of the length, is not finite.
     pub not_finite: u64,
-    /// Dropped: not of length 1 under HNX_METRIC_COSINE; where the header is not whole, also what does not look like a record.
+    /// Dropped: not of length 1 under HNX_METRIC_COSINE; where the header is not whole, also what does not look like a
+    /// record.
     pub implausible: u64,
-    /// Dropped: another record has the label: one that does not differ from its checksum before one that does, a live one
-    /// before deleted ones, then the last.
+    /// Dropped: another record has the label: one that does not differ from its checksum before one that does, a live
+    /// one before deleted ones, then the last.
     pub duplicates: u64,
     /// Kept, with length 1 in hnx_get(), because the length under HNX_METRIC_COSINE is lost.
     pub lengths_lost: u64,
-    /// Kept, but different from its checksum in hnx.sums: vector, label, length, deletion or links are not what was written.
+    /// Kept, but different from its checksum in hnx.sums: vector, label, length, deletion or links are not what was
+    /// written.
     pub mismatched: u64,
 }
 
@@ -318,7 +323,7 @@ pub struct hnx_stats_info {
     pub other_bytes: u64,
     /// Records that the next hnx_persist_dirty() writes.
     pub dirty_records: u64,
-    /// Bytes of the codes: derived from the records; 0 while an index has none. Those of hnx_save_codes() are the file's, and
-    /// take no memory of the process' own until they are changed.
+    /// Bytes of the codes: derived from the records; 0 while an index has none. Those of hnx_save_codes() are the
+    /// file's, and take no memory of the process' own until they are changed.
     pub code_bytes: u64,
 }

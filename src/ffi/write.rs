@@ -23,8 +23,8 @@ use crate::params::Exactness;
 /// HNX_ERR_INVALID_ARGUMENT (NULL, a value that is not finite), HNX_ERR_FULL, HNX_ERR_EXISTS and HNX_ERR_NOT_FOUND
 /// (insert or update only), HNX_ERR_READ_ONLY, HNX_ERR_OUT_OF_MEMORY. A row that failed has changed nothing.
 /// Threads: any thread, any time. An update waits for the queries that run when it begins (microseconds; look-ups of
-/// HNX_ADD_GUIDED: about a millisecond), never the other way round. With several threads, all rows before the one that failed
-/// were applied, and some of those after it.
+/// HNX_ADD_GUIDED: about a millisecond), never the other way round. With several threads, all rows before the one that
+/// failed were applied, and some of those after it.
 ///
 /// # Safety
 /// index is NULL or a live handle; vectors, labels and out_row_status have the sizes above; options is NULL or
@@ -123,11 +123,10 @@ pub unsafe extern "C" fn hnx_set_ef(index: *mut hnx_index, ef: usize) -> hnx_sta
 /// Sets what HNX_EXACTNESS_DEFAULT stands for in queries of this index, and the codes that it keeps. HNX_EXACTNESS_F32:
 /// none, memory is that of the records alone; queries that ask for another mode measure f32 then, and HNX_ADD_GUIDED is
 /// without effect. _CERTIFIED: all. _GUIDED: those that guided queries need, also on an index that was opened with
-/// HNX_LOAD_MMAP, whose records stay in the file; those of hnx_save_codes(), and what was made beside them since, are kept.
-/// _DEFAULT: as when the index was made or opened; codes of a file that were given back are not read again. The choice is
-/// stored in no file.
-/// Codes that have to be made cost what reading all vectors costs, on all cores. Those that cannot be had for lack of
-/// memory are no error: queries measure f32, hnx_stats_info.code_bytes tells.
+/// HNX_LOAD_MMAP, whose records stay in the file; those of hnx_save_codes(), and what was made beside them since, are
+/// kept. _DEFAULT: as when the index was made or opened; codes of a file that were given back are not read again. The
+/// choice is stored in no file. Codes that have to be made cost what reading all vectors costs, on all cores. Those
+/// that cannot be had for lack of memory are no error: queries measure f32, hnx_stats_info.code_bytes tells.
 /// Errors: HNX_ERR_INVALID_ARGUMENT. Threads: any thread, any time, but not in a filter; waits for adds, persists and
 /// queries that run.
 ///

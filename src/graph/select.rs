@@ -7,7 +7,8 @@ use crate::search::heap::{Heap, Near};
 use crate::store::view::View;
 use crate::store::Slot;
 
-/// Candidates that are inserted one by one in their order; of more, which need not be nearly in order, this could take long.
+/// Candidates that are inserted one by one in their order; of more, which need not be nearly in order, this could take
+/// long.
 const NEARLY: usize = 4096;
 
 /// Buffers of a selection.
@@ -46,8 +47,8 @@ impl<D: Distance> Pruning<D> {
         }
     }
 
-    /// The same from candidates that are nearly in order, of which the `ef` nearest count; returns what it keeps, nearest
-    /// first; fewer than `m` as they are.
+    /// The same from candidates that are nearly in order, of which the `ef` nearest count; returns what it keeps,
+    /// nearest first; fewer than `m` as they are.
     #[inline(always)]
     pub(crate) fn select_nearly_sorted<K: Kernel<Distance = D>>(
         &mut self,

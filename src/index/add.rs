@@ -170,8 +170,8 @@ impl Index {
         Ruler::floats(self.dim())
     }
 
-    /// Adds the vector in the scratch, whose buffers are ready, under a new label, whose lock the caller holds; `guided` by codes
-    /// as this row of what is added.
+    /// Adds the vector in the scratch, whose buffers are ready, under a new label, whose lock the caller holds;
+    /// `guided` by codes as this row of what is added.
     pub(super) fn insert(&self, label: u64, length: f32, guided: Option<usize>, scratch: &mut Scratch) -> Result<()> {
         self.check_capacity()?;
         let Scratch { cell, work, integers, vector, lanes, scan, .. } = scratch;
@@ -229,8 +229,8 @@ impl Index {
     }
 }
 
-/// How many of `rows` guided rows a thread takes at a time: so many that looking them up together pays, and threads end together,
-/// or one.
+/// How many of `rows` guided rows a thread takes at a time: so many that looking them up together pays, and threads end
+/// together, or one.
 fn rows_at_once(rows: usize, threads: usize) -> usize {
     let share = if threads == 1 { rows } else { rows / (4 * threads) };
     if share < scan::LEAST {

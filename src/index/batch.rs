@@ -1,5 +1,5 @@
-//! Several queries at once on an index without deleted records: by codes or sketches, or by vectors, with codes that save most of
-//! them. Those for which codes do not do are asked one by one.
+//! Several queries at once on an index without deleted records: by codes or sketches, or by vectors, with codes that
+//! save most of them. Those for which codes do not do are asked one by one.
 
 use std::ops::Range;
 
@@ -41,8 +41,8 @@ impl Shared<'_, '_> {
 }
 
 impl Index {
-    /// Some queries in lanes; `put` takes the results of each. False if they have to be asked one by one in another way;
-    /// nothing was put then.
+    /// Some queries in lanes; `put` takes the results of each. False if they have to be asked one by one in another
+    /// way; nothing was put then.
     pub(super) fn query_lanes(
         &self,
         vectors: &[f32],
@@ -188,8 +188,8 @@ struct Certified<'a, 'v> {
     put: &'a mut Put<'a>,
 }
 
-/// What a query that codes were in vain for adds to the doubt whether they do, of which any other takes one away; from that many on
-/// queries are asked without.
+/// What a query that codes were in vain for adds to the doubt whether they do, of which any other takes one away; from
+/// that many on queries are asked without.
 const IN_VAIN: u32 = 8;
 const DOUBTFUL: u32 = 24;
 

@@ -38,8 +38,8 @@ impl Index {
         Exactness::from_number(self.exactness.load(Ordering::Relaxed)).unwrap_or_default()
     }
 
-    /// Sets what queries do that ask for nothing else, and keeps the codes that this needs, of mapped records, too; none for
-    /// f32. `threads` 0: all cores. The caller has no session.
+    /// Sets what queries do that ask for nothing else, and keeps the codes that this needs, of mapped records, too;
+    /// none for f32. `threads` 0: all cores. The caller has no session.
     pub fn set_exactness(&self, exactness: Exactness, threads: usize) {
         let _still = self.core.stand_still();
         self.exactness.store(exactness.number(), Ordering::Relaxed);
@@ -48,8 +48,8 @@ impl Index {
             Exactness::F32 => false,
             Exactness::Certified => true,
             Exactness::Default if self.mapped => self.store().codes().is_some_and(Codes::are_of_file),
-            // What stands beside sketches is for certified queries, unless codes are the vectors. Sketches of a file, which
-            // take no memory, are not made anew for its sake.
+            // What stands beside sketches is for certified queries, unless codes are the vectors. Sketches of a file,
+            // which take no memory, are not made anew for its sake.
             _ => self.store().codes().is_none_or(|c| {
                 c.are_of_file() || c.sketches().is_none() || c.rows().is_none() || c.quantiser().is_lossless()
             }),
@@ -70,8 +70,8 @@ impl Index {
         }
     }
 
-    /// Has codes beside sketches, which a certified query needs. It waits for nobody: while others change records it goes
-    /// without.
+    /// Has codes beside sketches, which a certified query needs. It waits for nobody: while others change records it
+    /// goes without.
     pub(super) fn certify(&self, threads: usize) {
         if self.store().has_sketches_alone() {
             if let Some(_still) = self.core.try_to_stand_still() {
@@ -223,8 +223,9 @@ impl Index {
         self.store().has_codes() && Scan::is_worth(self.count(), self.dim(), self.ef_construction)
     }
 
-    /// Inserts by codes: if `guided`, which is its row among those being added, with candidates that sketches or codes have found; else where codes are the vectors,
-    /// with the same graph. False where neither is so; nothing was done then.
+    /// Inserts by codes: if `guided`, which is its row among those being added, with candidates that sketches or codes
+    /// have found; else where codes are the vectors, with the same graph. False where neither is so; nothing was done
+    /// then.
     pub(super) fn insert_coded(
         &self,
         view: &View<'_>,
@@ -272,12 +273,13 @@ impl Index {
 /// With a sixth more hard queries of SIFT (66,000) lost up to 0.0013 of recall at ef 120 in some of 24 builds; with a
 /// fourth 0.0004 in 5.
 pub(super) const QUERY_SHARE: usize = 4;
-/// What is linked to has no such edge: with a sixth graphs are as good as those of exact adds, with a fourth adds take longer.
+/// What is linked to has no such edge: with a sixth graphs are as good as those of exact adds, with a fourth adds take
+/// longer.
 const LINK_SHARE: usize = 6;
 
-/// From this ef on codes that are the vectors are better to walk on than their sketches, which need a larger one and a second
-/// look: at ef 112 and 160 recall is the same, and queries a second are 1.13 and 1.16 as many (SIFT, VNNI); at the recall of
-/// ef 64 they are fewer.
+/// From this ef on codes that are the vectors are better to walk on than their sketches, which need a larger one and a
+/// second look: at ef 112 and 160 recall is the same, and queries a second are 1.13 and 1.16 as many (SIFT, VNNI); at
+/// the recall of ef 64 they are fewer.
 const LOSSLESS_FROM: usize = 96;
 
 /// Whether a guided walk that keeps `ef` is on sketches, where there are some.
@@ -320,8 +322,8 @@ impl<'v> Measured<'v> {
         }
     }
 
-    /// The query in the session of the walk, and how many candidates to keep to find as much as a walk by vectors that keeps
-    /// `ef`: by sketches more by one in `share`, by codes that blur by one in 32.
+    /// The query in the session of the walk, and how many candidates to keep to find as much as a walk by vectors that
+    /// keeps `ef`: by sketches more by one in `share`, by codes that blur by one in 32.
     pub(super) fn for_query<'a>(&'a self, coded: &'a CodedQuery, ef: usize, share: usize) -> (Query<'a>, usize) {
         let (bytes, more) = match (self.by_sketches, coded.lossless) {
             (true, _) => (coded.sketch.bytes(), ef / share + 3),

@@ -16,8 +16,8 @@ pub(crate) struct Core {
     graph: Graph,
     scratches: Scratches,
     gate: RwLock<()>,
-    /// Whether somebody waits for records to stand still, and what those who come to change some wait for then: the gate
-    /// itself would let them pass first, again and again.
+    /// Whether somebody waits for records to stand still, and what those who come to change some wait for then: the
+    /// gate itself would let them pass first, again and again.
     is_wanted: AtomicBool,
     turnstile: Mutex<()>,
     claiming: Mutex<()>,

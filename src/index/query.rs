@@ -31,8 +31,8 @@ struct Outputs<'a> {
 }
 
 impl Index {
-    /// The `k` nearest of each query among the records that `accept` accepts; it returns None to end the call. `ef` 0: the
-    /// index's; `threads` 0: all cores, but the calling one alone with `accept`. Rows of `out_labels` and
+    /// The `k` nearest of each query among the records that `accept` accepts; it returns None to end the call. `ef` 0:
+    /// the index's; `threads` 0: all cores, but the calling one alone with `accept`. Rows of `out_labels` and
     /// `out_distances` hold k entries, the unused tail u64::MAX and infinity. On failure outputs may be partly written.
     #[allow(clippy::too_many_arguments, reason = "the C call, with slices")]
     pub fn query(

@@ -109,8 +109,8 @@ fn shared(a: &[(u64, f32)], b: &[(u64, f32)], k: usize) -> f64 {
     rows.map(common).sum::<usize>() as f64 / a.len() as f64
 }
 
-/// Guided answers have the distances of f32 answers, bit for bit, and as many of them are right; with deletions, too, and
-/// asked one by one as well as together.
+/// Guided answers have the distances of f32 answers, bit for bit, and as many of them are right; with deletions, too,
+/// and asked one by one as well as together.
 #[test]
 fn guided_answers_are_exact_and_as_good() {
     let mut rng = SmallRng::seed_from_u64(21);
@@ -147,8 +147,8 @@ fn guided_answers_are_exact_and_as_good() {
     }
 }
 
-/// The first certified query has codes made, and waits for no other query: the one in whose filter it is asked would never
-/// end. Whoever adds meanwhile is not disturbed.
+/// The first certified query has codes made, and waits for no other query: the one in whose filter it is asked would
+/// never end. Whoever adds meanwhile is not disturbed.
 #[test]
 fn a_certified_query_in_a_filter_waits_for_nobody() {
     let mut rng = SmallRng::seed_from_u64(28);
@@ -264,7 +264,8 @@ fn lossless_codes_of(dim: usize) {
     let f32s = ask(&indexes[1], &scaled, 10, 30, Exactness::F32);
     let distances = |hits: &[(u64, f32)], scale: f32| hits.iter().map(|hit| hit.1 * scale).collect::<Vec<f32>>();
     assert_eq!(distances(&exact, 1.0), distances(&f32s, 1024.0));
-    // One vector that is no bytes ends it, and its update to bytes brings it back. In 70 dimensions no link leads there.
+    // One vector that is no bytes ends it, and its update to bytes brings it back. In 70 dimensions no link leads
+    // there.
     if dim == 24 {
         add(&indexes[0], &[0.5; 24], &[9999]).unwrap();
         let found = ask(&indexes[0], &[0.5; 24], 1, 30, Exactness::Default);
@@ -346,7 +347,8 @@ fn guided_queries_never_mix_two_vectors() {
     }
 }
 
-/// A graph that codes, sketches or codes that are the vectors have guided is as good as one by f32, with deletions, too.
+/// A graph that codes, sketches or codes that are the vectors have guided is as good as one by f32, with deletions,
+/// too.
 #[test]
 fn guided_adds_make_as_good_a_graph() {
     let mut rng = SmallRng::seed_from_u64(31);
@@ -387,8 +389,8 @@ fn guided_adds_make_as_good_a_graph() {
         let recall = |index: &Index| shared(&ask(index, &queries, 10, 40, Exactness::F32), &nearest, 10);
         let links =
             |index: &Index| -> f64 { index.store().slots().map(|s| index.store().links0(s).len() as f64).sum() };
-        // Those that are looked up together have candidates that no walk of this size finds among vectors so alike: better
-        // recall, and lists that are fuller by up to 0.036 (L2, 140).
+        // Those that are looked up together have candidates that no walk of this size finds among vectors so alike:
+        // better recall, and lists that are fuller by up to 0.036 (L2, 140).
         let list = |index: &Index, slot| index.store().links0(slot).raw().collect::<Vec<u32>>();
         let differ = |a: &Index, b: &Index| a.store().slots().any(|slot| list(a, slot) != list(b, slot));
         assert!(
@@ -408,8 +410,8 @@ fn guided_adds_make_as_good_a_graph() {
     }
 }
 
-/// Where a walk finds fewer records than a list may have, and where it finds none because all are deleted, a guided add links
-/// to what an exact one links to.
+/// Where a walk finds fewer records than a list may have, and where it finds none because all are deleted, a guided add
+/// links to what an exact one links to.
 #[test]
 fn guided_adds_link_to_what_little_there_is() {
     let (mut rng, dim) = (SmallRng::seed_from_u64(37), 24);

@@ -11,12 +11,12 @@
 //! | 160 | u64 offset, u64 bytes each: codes, sketches, exceptions, ground-level lists |
 //! | 224 | what codes were made by ([`Codes::put`]), to the end of the head |
 //!
-//! Sections begin at multiples of [`PAGE`], between them are zeros. The lists are those of the records, without vectors in
-//! between.
+//! Sections begin at multiples of [`PAGE`], between them are zeros. The lists are those of the records, without vectors
+//! in between.
 //!
-//! Codes of other vectors would have queries miss what they should find, or worse. So they are used only while the file of
-//! records has the size and the time that are noted here: a changed file has another time, a copy may have. A deep check
-//! compares all codes with their vectors instead.
+//! Codes of other vectors would have queries miss what they should find, or worse. So they are used only while the file
+//! of records has the size and the time that are noted here: a changed file has another time, a copy may have. A deep
+//! check compares all codes with their vectors instead.
 
 use std::ffi::OsString;
 use std::fs::File;
@@ -318,9 +318,9 @@ fn read_head(file: &File, len: u64) -> Option<Vec<u8>> {
     (cfg!(fuzzing) || xxh64(&bytes[16..], 0) == hash).then_some(bytes)
 }
 
-/// Gives a store that has its records from a file with this header and stamp the codes beside the index at `path`, if there
-/// are some of these records; where nobody will change any, ground-level lists are those beside them, too. How many records
-/// are deleted then; None: it is the same store. An error where a deep check finds codes damaged.
+/// Gives a store that has its records from a file with this header and stamp the codes beside the index at `path`, if
+/// there are some of these records; where nobody will change any, ground-level lists are those beside them, too. How
+/// many records are deleted then; None: it is the same store. An error where a deep check finds codes damaged.
 pub(super) fn adopt_codes(
     path: &Path,
     (header, stamp): (&Header, &Stamp),
@@ -381,7 +381,8 @@ fn open(name: &Path) -> Option<(File, u64)> {
     Some((file, meta.len()))
 }
 
-/// The sections in memory; lists only where they are looked at. None: there is no memory for them, or for those to come.
+/// The sections in memory; lists only where they are looked at. None: there is no memory for them, or for those to
+/// come.
 fn map(
     file: &File,
     maker: Maker,

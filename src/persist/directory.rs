@@ -304,8 +304,8 @@ impl Directory {
         self.renew || bytes as u64 > self.bulk && bytes > store.count() * stride / 2
     }
 
-    /// The ranges of files that change, and the total of the sums. Only a new record, or one with a new vector, is written
-    /// as a whole.
+    /// The ranges of files that change, and the total of the sums. Only a new record, or one with a new vector, is
+    /// written as a whole.
     fn changes(&self, store: &Store, ids: &[(u32, bool)]) -> Result<(Changes, u64)> {
         let (mut changes, mut total) = (Changes::default(), self.total);
         let old_sums = storage::open(self.storage.as_ref(), &self.path.join(SUMS_FILE), Access::Read)?;

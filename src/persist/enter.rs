@@ -131,7 +131,8 @@ fn examine(
         Trust::Doubtful => check == Check::Deep || writes && check == Check::Default && !mmap,
         Trust::Compare => check == Check::Deep || check == Check::Default && !mmap,
     };
-    // What a crash may leave: the files are what the sums are of, but have other times. Nobody is accused if they are not.
+    // What a crash may leave: the files are what the sums are of, but have other times. Nobody is accused if they are
+    // not.
     let doubtful = trust == Trust::Doubtful;
     // A total that is carried on from damaged sums would blame the files for ever.
     let damaged = || writes && !doubtful && !sums_add_up(storage, path, &head);

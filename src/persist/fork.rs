@@ -15,7 +15,8 @@ pub(super) struct Holder {
 impl Holder {
     /// This process, by a file that is its to close.
     pub(super) fn of(file: &dyn StorageFile) -> Self {
-        // SAFETY: the file of a lock; nobody uses it in a child (`is_this_process`), and `release` comes before its end.
+        // SAFETY: the file of a lock; nobody uses it in a child (`is_this_process`), and `release` comes before its
+        // end.
         let place = file.number().and_then(|number| unsafe { platform::close_in_children(number) });
         Self { process: std::process::id(), place }
     }

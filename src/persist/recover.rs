@@ -180,8 +180,8 @@ pub(super) fn recover(storage: &dyn Storage, directory: &Path, journal_file: &mu
 /// What the files of a half-applied directory will hold, for a reader that must not write.
 pub(super) struct Overlay {
     pub(super) header: HeaderBytes,
-    /// By the numbers of [`DATA_FILES`]; None where one is missing, or ends long before what the journal writes, which only
-    /// sums may outside of salvage.
+    /// By the numbers of [`DATA_FILES`]; None where one is missing, or ends long before what the journal writes, which
+    /// only sums may outside of salvage.
     pub(super) data: [Option<Vec<u8>>; 4],
 }
 
@@ -214,8 +214,8 @@ pub(super) fn overlay(storage: &dyn Storage, directory: &Path, header: &HeaderBy
     }
 }
 
-/// As [`overlay`], where files may be missing or damaged: without header.bin a whole journal counts unless a file is longer
-/// than it would make it, which another program has written since.
+/// As [`overlay`], where files may be missing or damaged: without header.bin a whole journal counts unless a file is
+/// longer than it would make it, which another program has written since.
 pub(super) fn interrupted(storage: &dyn Storage, directory: &Path, header: Option<&HeaderBytes>) -> Option<Overlay> {
     let journal = journal_of(storage, directory).ok()??;
     let begun = match header.map(|header| judge(header, Some(&journal))) {
@@ -238,8 +238,8 @@ fn journal_of(storage: &dyn Storage, directory: &Path) -> Result<Option<Journal>
     file.map_or(Ok(None), |file| Journal::read(file.as_ref()))
 }
 
-/// Bytes that a journal may leave between the ends of files and its ranges, beside as many as there are in the files: what
-/// it says costs memory in proportion to what is stored.
+/// Bytes that a journal may leave between the ends of files and its ranges, beside as many as there are in the files:
+/// what it says costs memory in proportion to what is stored.
 const GAPS: usize = 16 << 20;
 
 /// What a journal makes of the files that there are.

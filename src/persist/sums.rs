@@ -9,9 +9,9 @@
 //! | 224 | u64 each: bytes of the three data files; u64 hash. Another hash: a libhnx has persisted that does not write them |
 //! | 256 + 12 i | u32 each of record i: its links, vector and label; its length; its upper-level lists. 0: not known |
 //!
-//! Damage of this file is told from damage of the others: a flipped bit before 256 is one that makes the hash fit when it
-//! is flipped back, and the total is that of the sums as they were written: when the sums of what is in the files add up
-//! to it, the files are right and the sums are not.
+//! Damage of this file is told from damage of the others: a flipped bit before 256 is one that makes the hash fit when
+//! it is flipped back, and the total is that of the sums as they were written: when the sums of what is in the files
+//! add up to it, the files are right and the sums are not.
 //!
 //! Sums are of what libhnx wrote: another writer changes files without them. What tells the two apart is the time of
 //! the last change, see [`Trust`].
@@ -84,8 +84,8 @@ pub(super) fn weight(id: u32, sums: &[u8; SUMS_SIZE]) -> u64 {
     xxh64(sums, u64::from(id))
 }
 
-/// Whether the sums of the first `count` records of a file of sums are those whose total was written. What is a hole in it
-/// adds nothing and is passed over.
+/// Whether the sums of the first `count` records of a file of sums are those whose total was written. What is a hole in
+/// it adds nothing and is passed over.
 pub(super) fn add_up(file: &dyn Readable, head: &SumsHead, count: usize) -> Result<bool> {
     let whole = |at: u64| offset(0) + at.saturating_sub(offset(0)) / SUMS_SIZE as u64 * SUMS_SIZE as u64;
     let end = whole(file.len()?.min(len(count)));
@@ -204,9 +204,9 @@ impl SumsHead {
     }
 }
 
-/// What the first and the last bytes of a seal are, each, once the writer is closed and while it is open. They are never those
-/// of the seal before, from which they differ in four bits of each byte: a seal that was torn while it was written, which it
-/// may be without a sync, is not taken for one with a flipped bit.
+/// What the first and the last bytes of a seal are, each, once the writer is closed and while it is open. They are
+/// never those of the seal before, from which they differ in four bits of each byte: a seal that was torn while it was
+/// written, which it may be without a sync, is not taken for one with a flipped bit.
 const MARKS: [[u8; 2]; 2] = [[0x0F, 0xF0], [0x33, 0xCC]];
 const MARK: usize = 4;
 
@@ -295,8 +295,8 @@ pub(super) fn trust(head: &SumsHead, header: &HeaderBytes, stamps: &[(&str, Stam
     }
 }
 
-/// Whether a header is another with one bit flipped. A writer that adds one record may change one bit of the count, too,
-/// but then there is one record more.
+/// Whether a header is another with one bit flipped. A writer that adds one record may change one bit of the count,
+/// too, but then there is one record more.
 pub(super) fn is_flip(header: &HeaderBytes, known: &HeaderBytes, stamps: &[(&str, Stamp)]) -> bool {
     let bits: u32 = header.iter().zip(known).map(|(a, b)| (a ^ b).count_ones()).sum();
     let number = |bytes: &HeaderBytes, at: usize| u64::from_le_bytes(std::array::from_fn(|i| bytes[at + i]));

@@ -48,8 +48,8 @@ pub(super) mod memory {
         let _ = (at, len);
     }
 
-    /// Puts `len` bytes of a file, from `offset` on, which is on a page boundary, at `at`, as private pages, copied when they
-    /// are written if `writable`; up to the end of the last page the file's next bytes follow.
+    /// Puts `len` bytes of a file, from `offset` on, which is on a page boundary, at `at`, as private pages, copied
+    /// when they are written if `writable`; up to the end of the last page the file's next bytes follow.
     ///
     /// # Safety
     /// `at..at + len` is inside a reservation, `at` on a page boundary, and nobody uses it yet.
@@ -63,8 +63,8 @@ pub(super) mod memory {
         }
     }
 
-    /// Says whether pages of a mapped file will be touched here and there, or one after the other. Only advice: what the
-    /// system makes of it is its business.
+    /// Says whether pages of a mapped file will be touched here and there, or one after the other. Only advice: what
+    /// the system makes of it is its business.
     ///
     /// # Safety
     /// `at..at + len` is mapped, `at` on a page boundary.
@@ -244,8 +244,8 @@ pub(super) mod children {
     /// Has children of fork close their copy of an open file, before fork returns there, until the place is set to 0.
     ///
     /// # Safety
-    /// `number` is one of [`number_of`](super::files::number_of), nobody uses that file in a child, and the place is set
-    /// to 0 before the file is closed.
+    /// `number` is one of [`number_of`](super::files::number_of), nobody uses that file in a child, and the place is
+    /// set to 0 before the file is closed.
     pub(crate) unsafe fn close_in_children(number: i32) -> Option<&'static AtomicI32> {
         REGISTER.call_once(|| {
             // SAFETY: a handler that stays: the library is never unloaded (nodelete).

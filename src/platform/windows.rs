@@ -238,9 +238,9 @@ pub(super) mod files {
         unsafe { UnlockFileEx(file.as_raw_handle(), 0, 1, 0, &mut locked()) };
     }
 
-    /// Has the names of a folder on the device, if the file system does that: a folder that is opened for writing can be
-    /// flushed on NTFS, though nothing promises it; elsewhere it cannot. `std::fs::rename` is MoveFileExW and atomic, so
-    /// that after a power cut a name leads to the old file or to the new one, of which both are whole.
+    /// Has the names of a folder on the device, if the file system does that: a folder that is opened for writing can
+    /// be flushed on NTFS, though nothing promises it; elsewhere it cannot. `std::fs::rename` is MoveFileExW and
+    /// atomic, so that after a power cut a name leads to the old file or to the new one, of which both are whole.
     pub(crate) fn sync_dir(path: &Path) -> io::Result<()> {
         let mut options = OpenOptions::new();
         let _ = options.write(true).custom_flags(FILE_FLAG_BACKUP_SEMANTICS).open(path).map(|folder| folder.sync_all());

@@ -1,6 +1,6 @@
-//! Queries with the answers of f32 and few of its distances. The walk is the one on f32 alone; codes prove what distances are
-//! at least. What they prove to be too far to enter the pool changes nothing and is left out. Of long vectors also others
-//! wait until they may be next ([`super::pending`]).
+//! Queries with the answers of f32 and few of its distances. The walk is the one on f32 alone; codes prove what
+//! distances are at least. What they prove to be too far to enter the pool changes nothing and is left out. Of long
+//! vectors also others wait until they may be next ([`super::pending`]).
 
 use crate::codes::proof::Proof;
 use crate::codes::quantiser::CodedQuery;
@@ -12,9 +12,9 @@ use crate::search::pool::Pool;
 use crate::store::view::View;
 use crate::store::Slot;
 
-/// Bytes of vectors from which on it pays that each is looked at twice for fewer to be measured: of 1,536 bytes (MiniLM, 60,000
-/// records) less than half as many, and at ef 24, 60 and 150 queries a second are 1.20, 1.11 and 1.05 as many; of 400 bytes (GloVe)
-/// 1.00, 0.98 and 0.89.
+/// Bytes of vectors from which on it pays that each is looked at twice for fewer to be measured: of 1,536 bytes
+/// (MiniLM, 60,000 records) less than half as many, and at ef 24, 60 and 150 queries a second are 1.20, 1.11 and 1.05
+/// as many; of 400 bytes (GloVe) 1.00, 0.98 and 0.89.
 const LONG: usize = 1024;
 
 /// The codes of a session that sees no record as it was before a rewrite.

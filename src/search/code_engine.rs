@@ -1,5 +1,5 @@
-//! The loops over codes, and those over vectors that codes help, one copy per instruction set and metric, as [`engine`](crate::search::engine) has those over
-//! vectors.
+//! The loops over codes, and those over vectors that codes help, one copy per instruction set and metric, as
+//! [`engine`](crate::search::engine) has those over vectors.
 
 use crate::codes::quantiser::CodedQuery;
 use crate::codes::scalar;
@@ -190,7 +190,8 @@ impl CodeEngine {
         unsafe { (self.walk[usize::from(sketches)])(view, query, entry, ef, accept, work) }
     }
 
-    /// The same to come, for an insertion, or, if `work` has the nearest of some records already, [`guided::add_younger`].
+    /// The same to come, for an insertion, or, if `work` has the nearest of some records already,
+    /// [`guided::add_younger`].
     pub(crate) fn guide<'a, 'v>(
         &self,
         sketches: bool,

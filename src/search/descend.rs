@@ -43,8 +43,8 @@ pub(crate) fn descend<K: Kernel>(
     best
 }
 
-/// Where a query begins on the ground, with room made in `work`; None: nothing can be found. An entry point that is younger
-/// than the view is not seen by it.
+/// Where a query begins on the ground, with room made in `work`; None: nothing can be found. An entry point that is
+/// younger than the view is not seen by it.
 #[inline(always)]
 pub(crate) fn to_ground<K: Kernel>(
     view: &View<'_>,

@@ -198,7 +198,8 @@ impl Engine<i64> {
     }
 }
 
-// SAFETY of the calls below: the constructors took the shells of an instruction set that this machine was found to have.
+// SAFETY of the calls below: the constructors took the shells of an instruction set that this machine was found to
+// have.
 impl<D: Distance> Engine<D> {
     /// [`query::query`](crate::search::query::query).
     #[inline]

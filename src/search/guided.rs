@@ -1,5 +1,5 @@
-//! A query that codes guide: the walk measures codes or sketches only, and of what it found the nearest are measured exactly.
-//! What a walk on sketches found is measured by codes first where these are the vectors.
+//! A query that codes guide: the walk measures codes or sketches only, and of what it found the nearest are measured
+//! exactly. What a walk on sketches found is measured by codes first where these are the vectors.
 
 use crate::codes::quantiser::CodedQuery;
 use crate::codes::Codes;
@@ -50,9 +50,9 @@ impl<'a, 'v> Guide<'a, 'v> {
         Self { walk, younger, view, query, ef, found_among, work }
     }
 
-    /// The nearest records by what the walk measures that can be reached on the ground by a descent from `start` and its
-    /// level, nearest first; None if that is younger than the session, which does not see it then. Where some were found
-    /// already ([`super::scan`]), those and the younger ones, in no order.
+    /// The nearest records by what the walk measures that can be reached on the ground by a descent from `start` and
+    /// its level, nearest first; None if that is younger than the session, which does not see it then. Where some were
+    /// found already ([`super::scan`]), those and the younger ones, in no order.
     pub(crate) fn find(&mut self, start: (Slot, usize)) -> Result<Option<&[Near<i32>]>> {
         if let Some(count) = self.found_among {
             // SAFETY: see new.
@@ -91,8 +91,8 @@ pub(crate) fn walk<K: Kernel>(
     Ok(())
 }
 
-/// Adds to `work.near`, which has the nearest of the first `count` records, those of the others that are as near as the last of
-/// them, or all while there are fewer than `ef`; none that has no links yet.
+/// Adds to `work.near`, which has the nearest of the first `count` records, those of the others that are as near as the
+/// last of them, or all while there are fewer than `ef`; none that has no links yet.
 #[inline(always)]
 pub(crate) fn add_younger<K: Kernel<Distance = i32>>(
     view: &View<'_>,
@@ -139,14 +139,14 @@ const PREFETCH_BYTES: usize = 2048;
 /// Rows that are asked for ahead of the one that is measured.
 const AHEAD: usize = 8;
 
-/// Records in a row that are none of the k nearest, of those that a walk on sketches found, after which no more are measured;
-/// one in 16 of all more. With all of them measured recall is the same to the fourth digit, and queries a second are 0.9 of
-/// it at recall 0.99 (MiniLM, 60,000 records).
+/// Records in a row that are none of the k nearest, of those that a walk on sketches found, after which no more are
+/// measured; one in 16 of all more. With all of them measured recall is the same to the fourth digit, and queries a
+/// second are 0.9 of it at recall 0.99 (MiniLM, 60,000 records).
 const PATIENCE: usize = 16;
 
 /// Measures the nearest of `near` exactly and leaves the `k` nearest in `work.results`: the first k, those whose codes
-/// leave it open whether they belong to them, and those whose codes tell little, wherever they are. What a walk on sketches
-/// found is measured until [`PATIENCE`] ends.
+/// leave it open whether they belong to them, and those whose codes tell little, wherever they are. What a walk on
+/// sketches found is measured until [`PATIENCE`] ends.
 #[inline(always)]
 pub(crate) fn measure<K: Kernel<Distance = f32>>(
     view: &View<'_>,

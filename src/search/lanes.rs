@@ -24,7 +24,8 @@ pub(crate) const LANES: usize = 4;
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Stage {
     Idle,
-    /// On a level above the ground: read the list of the nearest, measure codes that save others, measure what the batch is about.
+    /// On a level above the ground: read the list of the nearest, measure codes that save others, measure what the
+    /// batch is about.
     Read(usize),
     Sift(usize),
     Measure(usize),
@@ -101,8 +102,8 @@ pub(crate) struct Batch<'a, 'v> {
 }
 
 impl Batch<'_, '_> {
-    /// Whether records of the ground are measured only when they may be next ([`super::pending`]); not in a batch without a
-    /// `SIEVE`.
+    /// Whether records of the ground are measured only when they may be next ([`super::pending`]); not in a batch
+    /// without a `SIEVE`.
     #[inline(always)]
     fn is_lazy<const SIEVE: bool>(&self) -> bool {
         SIEVE && self.sieve.as_ref().is_some_and(|sieve| sieve.lazy)
@@ -124,8 +125,8 @@ pub(crate) trait Queries<D> {
     /// Puts the next one into a lane; false: there is none.
     fn begin(&mut self, lane: &mut Lane<D>) -> bool;
 
-    /// Takes what was found from the pool of a lane, in some steps, of which the lane has had `steps`, each of which may ask
-    /// for memory that the next reads. False: that was the last.
+    /// Takes what was found from the pool of a lane, in some steps, of which the lane has had `steps`, each of which
+    /// may ask for memory that the next reads. False: that was the last.
     fn go_on(&mut self, lane: &mut Lane<D>, steps: usize) -> bool;
 }
 

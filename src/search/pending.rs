@@ -1,11 +1,12 @@
 //! Records that a certified query has seen and not measured, by what codes prove their distances to be above.
 //!
 //! # Equivalence
-//! A walk on vectors expands the nearest record seen, unless `ef` others are nearer. Here [`super::pool`] has the records that
-//! were measured. Its nearest is expanded when nothing pending can be nearer, so it is the nearest of all; and those that
-//! are nearer than it were all measured, so the pool tells as well as one of all whether there are `ef`. What is beyond
-//! `ef` others for certain is forgotten. Equal distances are the exception, since which of them a pool keeps at its bound
-//! depends on when they came: where two meet there, expanded or not, the query is asked anew on vectors alone.
+//! A walk on vectors expands the nearest record seen, unless `ef` others are nearer. Here [`super::pool`] has the
+//! records that were measured. Its nearest is expanded when nothing pending can be nearer, so it is the nearest of all;
+//! and those that are nearer than it were all measured, so the pool tells as well as one of all whether there are `ef`.
+//! What is beyond `ef` others for certain is forgotten. Equal distances are the exception, since which of them a pool
+//! keeps at its bound depends on when they came: where two meet there, expanded or not, the query is asked anew on
+//! vectors alone.
 
 use crate::distance::kernel::Kernel;
 use crate::distance::sorted::{self, Sorted, FRONT};
@@ -63,8 +64,8 @@ impl Pending {
         self.end += 1;
     }
 
-    /// The greatest key that `ef` of the records seen can have at the bound; u32::MAX while there are fewer. `highest` of a
-    /// record's key here is the greatest that its distance can have.
+    /// The greatest key that `ef` of the records seen can have at the bound; u32::MAX while there are fewer. `highest`
+    /// of a record's key here is the greatest that its distance can have.
     #[inline(always)]
     pub(crate) fn bound(&mut self, pool: &Pool, highest: impl Fn(u32) -> u32) -> u32 {
         if pool.is_full() {
@@ -208,7 +209,8 @@ mod tests {
         }
     }
 
-    /// Whether distances differ or not, a walk with pending records is the one without, or gives up; it does only for equal ones.
+    /// Whether distances differ or not, a walk with pending records is the one without, or gives up; it does only for
+    /// equal ones.
     #[test]
     fn a_walk_with_pending_records_is_the_one_without() {
         let store = Store::new(Layout::apart(4, 2), false, COUNT).unwrap();

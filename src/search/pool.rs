@@ -1,8 +1,8 @@
 //! The sorted pool of a query: the ef nearest records seen so far, and which of them were expanded.
 //!
 //! An entry is one u64: the distance's bits, mapped so that they order as the distances do, above the id and a bit that
-//! says "expanded", so that entries stay sorted when they are. Most of what a list of links brings is beyond the bound and is
-//! sorted out at once.
+//! says "expanded", so that entries stay sorted when they are. Most of what a list of links brings is beyond the bound
+//! and is sorted out at once.
 //!
 //! Equivalence with hnswlib's two heaps: a candidate outside the ef nearest is never expanded there either, because
 //! the search stops at the first candidate beyond the bound. The exception is a candidate pushed out by a tie, which
@@ -60,8 +60,8 @@ impl Pool {
         self.len == self.ef
     }
 
-    /// Inserts those of the first `count` in `hop` that are nearer than the bound when it is their turn. The id of the next
-    /// to be expanded, if that is one of them.
+    /// Inserts those of the first `count` in `hop` that are nearer than the bound when it is their turn. The id of the
+    /// next to be expanded, if that is one of them.
     #[inline(always)]
     pub(crate) fn insert_all<K: Kernel>(&mut self, hop: &Hop<K::Distance>, count: usize) -> Option<u32> {
         let mut first = usize::MAX;
@@ -81,7 +81,8 @@ impl Pool {
         (first <= self.cursor).then(|| id(self.list[FRONT + first]))
     }
 
-    /// Inserts those whose bits are set, one after the other, while they are nearer than the bound. The lowest place of one.
+    /// Inserts those whose bits are set, one after the other, while they are nearer than the bound. The lowest place of
+    /// one.
     #[inline(always)]
     fn insert_below<K: Kernel>(&mut self, slots: &[Slot], keys: &[u32; MANY], below: u32) -> usize {
         let mut first = usize::MAX;
@@ -160,8 +161,8 @@ impl Pool {
         self.unexpanded().map(|entry| (entry >> 32) as u32)
     }
 
-    /// Inserts a record if it is nearer than the bound. False: at the bound there are two, and which of them stays depends on
-    /// which came first.
+    /// Inserts a record if it is nearer than the bound. False: at the bound there are two, and which of them stays
+    /// depends on which came first.
     #[inline(always)]
     pub(crate) fn admit<K: Kernel>(&mut self, key: u32, slot: Slot) -> bool {
         let (was_full, bound) = (self.is_full(), self.bound_key());

@@ -1,5 +1,6 @@
-//! The candidates of many new records at once: where there are not too many records, measuring all of them by codes, for all
-//! new ones together, takes less time than a walk for each. What is found are the nearest, not the nearest that can be reached.
+//! The candidates of many new records at once: where there are not too many records, measuring all of them by codes,
+//! for all new ones together, takes less time than a walk for each. What is found are the nearest, not the nearest that
+//! can be reached.
 
 use crate::codes::sketch::LEVELS;
 use crate::codes::tiles::{self, Queries};
@@ -8,7 +9,8 @@ use crate::search::heap::Near;
 use crate::store::view::View;
 use crate::store::Store;
 
-/// New records that are looked up at once, at most and at least. With 64 or 256 at most, adds take 0.97 to 1.07 of the time.
+/// New records that are looked up at once, at most and at least. With 64 or 256 at most, adds take 0.97 to 1.07 of the
+/// time.
 pub(crate) const MOST: usize = 128;
 pub(crate) const LEAST: usize = 16;
 /// Most candidates of a record.
@@ -40,8 +42,8 @@ pub(crate) struct Scan {
 }
 
 impl Scan {
-    /// Whether looking up rows of `dim` values in `count` records is worth it, when each is to have `ef` candidates. A scan and
-    /// walks take as long at 75,000 records (SIFT), 130,000 (GloVe) and 70,000 (MiniLM), with 200 candidates.
+    /// Whether looking up rows of `dim` values in `count` records is worth it, when each is to have `ef` candidates. A
+    /// scan and walks take as long at 75,000 records (SIFT), 130,000 (GloVe) and 70,000 (MiniLM), with 200 candidates.
     pub(crate) fn is_worth(count: usize, dim: usize, ef: usize) -> bool {
         let of_walk = ef * (64_000 + 200 * dim);
         tiles::is_there() && ef <= MOST_KEPT && count.checked_mul(dim + 55).is_some_and(|of_scan| of_scan <= of_walk)
@@ -88,7 +90,8 @@ impl Scan {
         self.rows.len()
     }
 
-    /// Looks up the rows in some more records of a view of what is measured, sketches if there are levels, the younger ones first; false when that were all.
+    /// Looks up the rows in some more records of a view of what is measured, sketches if there are levels, the younger
+    /// ones first; false when that were all.
     pub(crate) fn run(&mut self, view: &View<'_>, levels: Option<&[u8; 16]>, deletions: bool) -> bool {
         assert!(tiles::is_there());
         let some = IN_SESSION / (self.rows.len() * self.dim).max(1);
@@ -98,15 +101,15 @@ impl Scan {
             keep_nearest(list, kept, view, deletions);
             list.get(kept - 1).map_or(i32::MAX, |last| tiles::score(*last))
         };
-        // SAFETY: the loop is there; records of a session are readable, and nobody writes them meanwhile; values of queries
-        // and rows are of one dim.
+        // SAFETY: the loop is there; records of a session are readable, and nobody writes them meanwhile; values of
+        // queries and rows are of one dim.
         unsafe { tiles::scan(&mut self.queries, view.all_rows(levels), ids.clone(), &mut reduce) };
         self.rest = ids.start;
         self.rest > 0
     }
 
-    /// Leaves in `near` what was found for a row, nearest first, without what `view` has as deleted, or not linked yet; returns
-    /// the number of records that were looked at. None: the row was not looked up, or there is no memory.
+    /// Leaves in `near` what was found for a row, nearest first, without what `view` has as deleted, or not linked yet;
+    /// returns the number of records that were looked at. None: the row was not looked up, or there is no memory.
     pub(crate) fn take(
         &mut self,
         row: usize,

@@ -1,7 +1,8 @@
 //! What a search works with, kept from one call to the next: a query allocates nothing once its thread is warm.
 //!
-//! Each thread keeps the scratch of the last few indexes it used (of those whose numbers are equal modulo 8, one). Taking it back costs no lock and no atomic
-//! read-modify-write; only a miss goes to the index's list of free ones. A thread that ends gives its own back.
+//! Each thread keeps the scratch of the last few indexes it used (of those whose numbers are equal modulo 8, one).
+//! Taking it back costs no lock and no atomic read-modify-write; only a miss goes to the index's list of free ones. A
+//! thread that ends gives its own back.
 
 use std::cell::Cell;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};

@@ -52,7 +52,8 @@ impl Visited {
         new
     }
 
-    /// Adds the neighbours in `links`. Those that are new are the first in `slots` then, in their order; tells how many.
+    /// Adds the neighbours in `links`. Those that are new are the first in `slots` then, in their order; tells how
+    /// many.
     #[inline(always)]
     pub(crate) fn unseen(&mut self, view: &View<'_>, links: Links<'_>, slots: &mut [Slot]) -> usize {
         let words = &mut self.words[..];

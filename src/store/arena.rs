@@ -1,7 +1,7 @@
 //! A block of memory whose address never changes: a reserved range, committed from its start as it is needed.
 //!
-//! Committed memory starts as zeros. From 4 MiB on it asks for 2 MiB pages, where they are full: searches touch records at
-//! random, and with 4 KiB pages each touch is a TLB miss.
+//! Committed memory starts as zeros. From 4 MiB on it asks for 2 MiB pages, where they are full: searches touch records
+//! at random, and with 4 KiB pages each touch is a TLB miss.
 
 use std::fs::File;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -18,8 +18,8 @@ const GIB: usize = 1 << 30;
 static RESERVED: AtomicUsize = AtomicUsize::new(0);
 /// Half of the 128 TiB that 47 bits give.
 const HALF: usize = 65_536 * GIB;
-/// Address space that all arenas may take, less once the system had no more. There are 512 GiB where addresses have 39 bits,
-/// and 128 under valgrind.
+/// Address space that all arenas may take, less once the system had no more. There are 512 GiB where addresses have 39
+/// bits, and 128 under valgrind.
 static SPACE: AtomicUsize = AtomicUsize::new(HALF);
 
 /// The block.
@@ -42,10 +42,10 @@ unsafe impl Send for Arena {}
 unsafe impl Sync for Arena {}
 
 impl Arena {
-    /// How many bytes an index that needs `needed` should reserve, so that it can grow in place: more where address space is
-    /// plentiful, 16 times as much and at least 64 GiB, up to 1 TiB, but no more than a 128th of what is left of the space
-    /// that all indexes of a process share, or a 64th where that is small; twice as much under RLIMIT_AS. Reserved space costs
-    /// no memory.
+    /// How many bytes an index that needs `needed` should reserve, so that it can grow in place: more where address
+    /// space is plentiful, 16 times as much and at least 64 GiB, up to 1 TiB, but no more than a 128th of what is left
+    /// of the space that all indexes of a process share, or a 64th where that is small; twice as much under RLIMIT_AS.
+    /// Reserved space costs no memory.
     pub(crate) fn plenty(needed: usize) -> usize {
         let twice = needed.saturating_mul(2).max(64 << 20);
         loop {
@@ -85,8 +85,8 @@ impl Arena {
     }
 
     /// Puts `len` bytes of `file`, from `offset` on, which is on a page boundary, at the start of the block, as private
-    /// pages: copies once they are written, or, unless `writable`, pages that must not be written. Up to the end of the last
-    /// page the file's next bytes follow. Nothing must be committed yet.
+    /// pages: copies once they are written, or, unless `writable`, pages that must not be written. Up to the end of the
+    /// last page the file's next bytes follow. Nothing must be committed yet.
     pub(crate) fn map_file(&self, file: &File, offset: u64, len: usize, writable: bool) -> Result<()> {
         if len == 0 {
             return Ok(());

@@ -77,9 +77,10 @@ impl Store {
         }
     }
 
-    /// Trains codes on the first `rows` records and encodes all there are, `encode` doing the pieces of work it is given
-    /// in any order. Vectors that no codes fit leave the store without; false: many of the others lie beyond the range of
-    /// those `rows`, and nothing was changed. `all_codes`: also where sketches do without. No writer may run; sessions may.
+    /// Trains codes on the first `rows` records and encodes all there are, `encode` doing the pieces of work it is
+    /// given in any order. Vectors that no codes fit leave the store without; false: many of the others lie beyond the
+    /// range of those `rows`, and nothing was changed. `all_codes`: also where sketches do without. No writer may run;
+    /// sessions may.
     pub(crate) fn renew_codes(
         &self,
         rows: usize,

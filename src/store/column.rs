@@ -1,5 +1,5 @@
-//! Where a part of every record is: inside the records, as a file has them, or side by side in a block of its own, so that
-//! who walks through lists touches no vectors.
+//! Where a part of every record is: inside the records, as a file has them, or side by side in a block of its own, so
+//! that who walks through lists touches no vectors.
 
 use super::arena::Arena;
 use super::layout::Layout;
@@ -68,13 +68,14 @@ impl Store {
         result
     }
 
-    /// Has the ground-level lists in `block` from now on, which holds those of all records. For a store of mapped records
-    /// that nobody shares yet, and that will not change: the lists in the records stay what they are.
+    /// Has the ground-level lists in `block` from now on, which holds those of all records. For a store of mapped
+    /// records that nobody shares yet, and that will not change: the lists in the records stay what they are.
     pub(crate) fn keep_lists_apart(&mut self, block: Arena) {
         let stride = self.layout.ground_list();
         assert!(block.committed() >= self.count() * stride, "lists for all records");
-        // All that is left to read of the records are vectors here and there: reading ahead brings in what nobody wants. A
-        // file that is not cached answers its first 10 queries in 0.4 (SIFT) and 0.2 (MiniLM) of the time without.
+        // All that is left to read of the records are vectors here and there: reading ahead brings in what nobody
+        // wants. A file that is not cached answers its first 10 queries in 0.4 (SIFT) and 0.2 (MiniLM) of the time
+        // without.
         self.scattered = true;
         self.records.expect_reads(true);
         self.lists = Column::apart(block, stride);

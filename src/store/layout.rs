@@ -1,9 +1,9 @@
 //! Where things stand inside a record. All values, no pointers.
 //!
 //! A record is `[u16 link count | u8 flags | u8 unused | max_m0 * u32 links | vector | u64 label]`: the bytes that
-//! hnswlib and Chroma keep in memory and in their files (hnswalg.h, `saveIndex`). Offsets and stride come from a
-//! file's header, from [`Layout::packed`] or, for vectors alone, from [`Layout::apart`]. A vector is `dim` floats, or whatever a host's
-//! own distance function reads.
+//! hnswlib and Chroma keep in memory and in their files (hnswalg.h, `saveIndex`). Offsets and stride come from a file's
+//! header, from [`Layout::packed`] or, for vectors alone, from [`Layout::apart`]. A vector is `dim` floats, or whatever
+//! a host's own distance function reads.
 
 use crate::error::{corrupt, invalid, Result};
 
@@ -52,9 +52,10 @@ impl Layout {
         Self { stride: packed.stride.next_multiple_of(4), ..packed }
     }
 
-    /// Vectors alone, each on a cache line of its own, with lists and labels apart, so that a walk by codes has its lists close
-    /// together. To records side by side, as in a file, queries a second are 1.05 to 1.09 as many (SIFT), 1.03 to 1.09 and
-    /// 0.99 to 1.06 (GloVe, MiniLM; by f32 0.94 to 0.99 and 1.04 to 1.08), and nothing is lost to make their strides even.
+    /// Vectors alone, each on a cache line of its own, with lists and labels apart, so that a walk by codes has its
+    /// lists close together. To records side by side, as in a file, queries a second are 1.05 to 1.09 as many (SIFT),
+    /// 1.03 to 1.09 and 0.99 to 1.06 (GloVe, MiniLM; by f32 0.94 to 0.99 and 1.04 to 1.08), and nothing is lost to make
+    /// their strides even.
     pub(crate) fn apart(vector_bytes: usize, m: usize) -> Self {
         let stride = vector_bytes.next_multiple_of(64);
         Self { vector: 0, label: vector_bytes, stride, apart: true, ..Self::packed(vector_bytes, m) }

@@ -2,9 +2,9 @@
 //!
 //! # Contents
 //! A record per id in blocks that never move ([`arena`]): one, laid out as [`layout`] says, or one each for vectors,
-//! ground-level lists and labels ([`mod@column`]); beside it, per id: the level, the upper-level lists (one block of the C
-//! heap per record that has any, as hnswlib has them), a lock of one byte, for cosine the vector's length, and a code
-//! ([`coding`]) if there are codes. Labels to ids: [`labels`]. Changed since the last persist: [`dirty`].
+//! ground-level lists and labels ([`mod@column`]); beside it, per id: the level, the upper-level lists (one block of
+//! the C heap per record that has any, as hnswlib has them), a lock of one byte, for cosine the vector's length, and a
+//! code ([`coding`]) if there are codes. Labels to ids: [`labels`]. Changed since the last persist: [`dirty`].
 //!
 //! # Reading without locks
 //! A [`Slot`] is an id below `count`; memory of such an id stays valid for the store's life. Link slots and list
@@ -106,8 +106,8 @@ impl Store {
         Self::with_block(layout, Self::reserve(&layout, records)?, with_lengths, records)
     }
 
-    /// An address range for `least` records, and for as many more as there will be addresses for, also of what stands beside
-    /// each.
+    /// An address range for `least` records, and for as many more as there will be addresses for, also of what stands
+    /// beside each.
     pub(crate) fn reserve(layout: &Layout, least: usize) -> Result<Arena> {
         let needed = layout.block(least.max(1))?;
         // Lists and labels, and codes of a byte and of half a byte for each float.
@@ -322,8 +322,8 @@ impl Store {
     /// The record's first four bytes: link count of the ground level, and flags.
     #[inline(always)]
     fn header(&self, slot: Slot) -> &AtomicU32 {
-        // SAFETY: a list's address is divisible by 4 (Layout::usable_in_place), its header is only used as an atomic once
-        // the slot exists.
+        // SAFETY: a list's address is divisible by 4 (Layout::usable_in_place), its header is only used as an atomic
+        // once the slot exists.
         unsafe { AtomicU32::from_ptr(self.lists.at(slot.index()).cast()) }
     }
 

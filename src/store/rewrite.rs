@@ -47,7 +47,8 @@ pub(crate) struct Rewrites {
     process: AtomicU32,
 }
 
-// SAFETY: `before` is written by the one that holds `rewriting`, at a time when no session can refer to it (module doc).
+// SAFETY: `before` is written by the one that holds `rewriting`, at a time when no session can refer to it (module
+// doc).
 unsafe impl Sync for Rewrites {}
 
 impl Rewrites {

@@ -168,7 +168,8 @@ impl<'a> View<'a> {
         self.rows.wrapping_add(slot.index() * self.stride)
     }
 
-    /// All rows of what is measured, with the levels of sketches, for [`crate::codes::tiles::scan`]; none of them is written while the session is open.
+    /// All rows of what is measured, with the levels of sketches, for [`crate::codes::tiles::scan`]; none of them is
+    /// written while the session is open.
     pub(crate) fn all_rows<'l>(&self, levels: Option<&'l [u8; 16]>) -> Rows<'l> {
         Rows { first: self.rows, stride: self.stride, moved: (self.moved as usize, self.moved_row), levels }
     }

@@ -18,8 +18,8 @@ pub(crate) enum Start {
 }
 
 impl Bare {
-    /// Searches from the host's `query`, and gives what is found to `emit` in one piece. `steps` gets what it cost, also
-    /// when the host ends it.
+    /// Searches from the host's `query`, and gives what is found to `emit` in one piece. `steps` gets what it cost,
+    /// also when the host ends it.
     ///
     /// # Safety
     /// `query` is readable for what the distance reads.

@@ -11,7 +11,8 @@ fn add_guided(index: &Index, vectors: &[f32], labels: &[u64], threads: usize) ->
     index.add(vectors, labels, mode, threads, true, &mut |_, _| {})
 }
 
-/// What is found are the nearest of all records by what one at a time is measured, at the same distances; none is deleted.
+/// What is found are the nearest of all records by what one at a time is measured, at the same distances; none is
+/// deleted.
 #[test]
 fn a_scan_finds_the_nearest() {
     const EF: usize = 60;

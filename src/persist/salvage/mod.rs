@@ -1,8 +1,8 @@
 //! Building an index anew from what can be read of a damaged one: vectors, labels, deletions. The graph is not used, it
 //! is built from the vectors.
 //!
-//! Where libhnx has written checksums, a record that differs from its own is kept all the same, as it may be sound but for
-//! its links, but it is counted, and where another one has its label it is the one that is dropped.
+//! Where libhnx has written checksums, a record that differs from its own is kept all the same, as it may be sound but
+//! for its links, but it is counted, and where another one has its label it is the one that is dropped.
 
 mod remains;
 mod scan;

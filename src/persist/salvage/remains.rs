@@ -180,8 +180,8 @@ impl Remains {
         }
     }
 
-    /// Whether it is the checksums that are damaged, and the files are not. They are only compared, which reads all of them,
-    /// where the checksums do not add up.
+    /// Whether it is the checksums that are damaged, and the files are not. They are only compared, which reads all of
+    /// them, where the checksums do not add up.
     fn sums_are_lost(&self, path: &Path, head: &SumsHead, header: &Header, trust: Trust) -> bool {
         // No more is compared than the file of records holds, holes not counted.
         let fits = header.count as u64 <= self.records.readable() / header.layout.stride as u64;

@@ -66,9 +66,9 @@ enum Checked {
 }
 
 impl Scan<'_> {
-    /// Finds the records to be kept, in the order of their ids, one for each label. Of as many as are `stated` everything
-    /// readable is kept; of those behind, if they are wanted (`beyond`), what looks like a record, and the rest is not
-    /// spoken of. Without a number all must look like records.
+    /// Finds the records to be kept, in the order of their ids, one for each label. Of as many as are `stated`
+    /// everything readable is kept; of those behind, if they are wanted (`beyond`), what looks like a record, and the
+    /// rest is not spoken of. Without a number all must look like records.
     pub(super) fn run(&self, stated: Option<usize>, beyond: bool, report: &mut Report) -> Result<Vec<Entry>> {
         let room = (self.remains.available() / self.layout.stride).min(MAX_RECORDS);
         let spoken_of = stated.unwrap_or(room);
@@ -179,8 +179,9 @@ impl Found<'_> {
         self.report.unwritten += (ids.end.min(self.spoken_of)).saturating_sub(ids.start) as u64;
     }
 
-    /// Keeps one of the records with the same label: one that does not differ from its checksum before one that does, what
-    /// looks like a record before what does not, a live one before a deleted one, of those the last, which is what a loader finds.
+    /// Keeps one of the records with the same label: one that does not differ from its checksum before one that does,
+    /// what looks like a record before what does not, a live one before a deleted one, of those the last, which is what
+    /// a loader finds.
     fn finish(self) -> Result<Vec<Entry>> {
         let Self { mut entries, report, .. } = self;
         let Report { missing, unwritten, unreadable, not_finite, implausible, .. } = *report;

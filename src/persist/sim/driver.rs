@@ -153,7 +153,8 @@ impl Judge {
         };
         let Some(snapshot) = found else { return };
         let opened = entered.found.as_ref().unwrap();
-        // Also where a crash leaves all files with other times than the seal says, which looks like another program's work.
+        // Also where a crash leaves all files with other times than the seal says, which looks like another program's
+        // work.
         if !matches!(opened.sums, FoundSums::True(_)) {
             return self.wrong(format!("the checksums do not count: {:?}", opened.sums));
         }

@@ -164,7 +164,8 @@ fn of_other_records_are_not_used() {
         [Check::Default, Check::Fast, Check::Deep].map(|check| has_codes(&path, &original, check)),
         [false, false, true]
     );
-    // Another vector in the place of one: what a deep check sees, and any check where it is one of the few that are looked at.
+    // Another vector in the place of one: what a deep check sees, and any check where it is one of the few that are
+    // looked at.
     let whole = fs::read(&path).unwrap();
     for (id, seen) in [(100, false), (0, true)] {
         let mut other = whole.clone();

@@ -139,7 +139,8 @@ fn lost_checksums_are_made_anew() {
     is_clean(&path);
 }
 
-/// A checksum that was damaged while the directory was closed is not carried on in the total, which would blame the files.
+/// A checksum that was damaged while the directory was closed is not carried on in the total, which would blame the
+/// files.
 #[test]
 fn damaged_checksums_do_not_spread() {
     let folder = Folder::new("spread");
@@ -202,8 +203,8 @@ fn holes_in_checksums_are_passed_over() {
     assert!(!sums::add_up(file.as_ref(), &of(1), last).unwrap());
 }
 
-/// What a crash may leave: files with times that no seal tells. Their checksums are kept where they are true, and nobody is
-/// accused where they are not.
+/// What a crash may leave: files with times that no seal tells. Their checksums are kept where they are true, and
+/// nobody is accused where they are not.
 #[test]
 fn checksums_outlive_other_times() {
     let folder = Folder::new("other-times");
@@ -267,7 +268,8 @@ fn damaged_checksums_stay_until_new_ones_are_written() {
     is_clean(&path);
 }
 
-/// Without a head nothing is known. A copy that was taken during a persist can look the same, but for the time of the file.
+/// Without a head nothing is known. A copy that was taken during a persist can look the same, but for the time of the
+/// file.
 #[test]
 fn a_lost_head_of_the_checksums_leaves_the_index_unchecked() {
     let folder = Folder::new("lost-head");

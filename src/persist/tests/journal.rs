@@ -230,8 +230,9 @@ fn a_journal_of_sparse_files_is_refused() {
     }
 }
 
-/// Holes that are not hostile: checksums of records that another program has written are one, whatever is behind the end of
-/// lists, and lengths that were taken away. A reader that cannot finish a persist sees what it will make of them.
+/// Holes that are not hostile: checksums of records that another program has written are one, whatever is behind the
+/// end of lists, and lengths that were taken away. A reader that cannot finish a persist sees what it will make of
+/// them.
 #[test]
 fn a_journal_of_honest_holes_counts() {
     let long = |name: &str, path: &Path| {

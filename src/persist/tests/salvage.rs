@@ -93,8 +93,8 @@ fn a_lost_header_is_taken_from_the_checksums() {
     assert_eq!((report.damage, report.stated, report.kept), (DAMAGED_HEADER, ROWS, ROWS));
 }
 
-/// What another program has added since counts, though hnx.sums, or the journal of a persist that was killed at its very
-/// end, say what was before.
+/// What another program has added since counts, though hnx.sums, or the journal of a persist that was killed at its
+/// very end, say what was before.
 #[test]
 fn what_was_written_since_is_not_taken_back() {
     let folder = Folder::new("salvage-since");
@@ -187,7 +187,8 @@ fn a_live_record_comes_before_a_deleted_one_that_fits() {
     assert_eq!(found, [27, 28, 29].map(|i| (i * i % 101) as f32));
 }
 
-/// Neither header nor checksums: a vector of zeros is one as long as it has links, and lists are only damaged if they are.
+/// Neither header nor checksums: a vector of zeros is one as long as it has links, and lists are only damaged if they
+/// are.
 #[test]
 fn records_alone_keep_a_vector_of_zeros() {
     for metric in [Metric::L2, Metric::Cosine] {
