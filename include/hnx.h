@@ -56,11 +56,12 @@
 /*
  hnx_load_options.flags: map the file instead of reading it. Opening touches the header and the link lists only, and
  the checksums of a directory that is opened to be written; what is written goes to private copies of pages. A file
- that another program truncates while it is mapped kills the process with SIGBUS: map only files that nobody shortens.
- A directory is mapped by its writer, or while there is none, which cannot persist meanwhile then; beside a writer it
- is copied. Codes that hnx_save_codes() has written beside are mapped, too, if the records' file has the size and the
- time of last change that it had then; else the index opens without, and hnx_stats_info.code_bytes is 0. HNX_CHECK_DEEP
- compares all codes with their vectors instead of times, and returns HNX_ERR_CORRUPT where codes are damaged.
+ that another program truncates while it is mapped kills the process with SIGBUS: map only files that nobody
+ shortens. A directory is mapped by its writer, or while there is none, which cannot persist meanwhile then; beside a
+ writer it is copied. Codes that hnx_save_codes() has written beside are mapped, too, if the records' file has the
+ size and the time of last change that it had then; else the index opens without, and hnx_stats_info.code_bytes is 0.
+ HNX_CHECK_DEEP compares all codes with their vectors instead of times, and returns HNX_ERR_CORRUPT where codes are
+ damaged.
  */
 #define HNX_LOAD_MMAP 2
 
@@ -104,12 +105,13 @@
 #define HNX_ADD_UPDATE_ONLY 4
 
 /*
- hnx_add_options.flags: codes find the candidates for the links of a new record; f32, or codes that are the vectors, choose
- among them. Faster; recall at a given ef is that of an exact build, but the graph is not hnswlib's to the link. Give many
- rows to a call (64 or more to each thread, 16 to a single one): on CPUs with AVX-512 and VNNI the candidates of up to 128
- rows are looked up in all records together, as long as that takes less time than a walk for each (200 candidates: up to
- 120,000 records of 100 floats). So the graph also depends on the CPU and on how rows are handed over. An update waits for a
- look-up, about a millisecond. Without codes (HNX_EXACTNESS_GUIDED) without effect.
+ hnx_add_options.flags: codes find the candidates for the links of a new record; f32, or codes that are the vectors,
+ choose among them. Faster; recall at a given ef is that of an exact build, but the graph is not hnswlib's to the
+ link. Give many rows to a call (64 or more to each thread, 16 to a single one): on CPUs with AVX-512 and VNNI the
+ candidates of up to 128 rows are looked up in all records together, as long as that takes less time than a walk for
+ each (200 candidates: up to 108,000 records of 100 floats). So the graph also depends on the CPU and on how rows are
+ handed over. An update waits for a look-up, about a millisecond. Without codes (HNX_EXACTNESS_GUIDED) without
+ effect.
  */
 #define HNX_ADD_GUIDED 8
 
@@ -127,18 +129,18 @@
 
 /*
  The ids and distances of HNX_EXACTNESS_F32, reached by any means that are proven to give them: codes prove which
- distances cannot matter, f32 measures the rest (src/search/certified.rs). With a filter, with deleted records and without
- codes f32 measures all. Where codes are the vectors themselves (squared L2 of integers from 0 to 255, in up to 258
- dimensions) they suffice. An index that has codes of half a byte only (HNX_EXACTNESS_GUIDED) gets those of a byte with
- the first such query that finds nobody changing it; changes wait meanwhile, as long as reading all vectors takes. They
- take a byte per float until hnx_set_exactness() gives them back.
+ distances cannot matter, f32 measures the rest (src/search/certified.rs). With a filter, with deleted records and
+ without codes f32 measures all. Where codes are the vectors themselves (squared L2 of integers from 0 to 255, in up
+ to 258 dimensions) they suffice. An index that has codes of half a byte only (HNX_EXACTNESS_GUIDED) gets those of a
+ byte with the first such query that finds nobody changing it; changes wait meanwhile, as long as reading all vectors
+ takes. They take a byte per float until hnx_set_exactness() gives them back.
  */
 #define HNX_EXACTNESS_CERTIFIED 2
 
 /*
- Codes guide the search: of a byte per float or, in large indexes (8 MB of such codes) of more than 128 floats, of half
- a byte; of both in those of more than 64 integers. f32 decides between the best that they found. The walk keeps some
- more candidates than ef, so that recall at a given ef is that of f32. Distances are exact, ids may differ from
+ Codes guide the search: of a byte per float or, in large indexes (8 MB of such codes) of more than 128 floats, of
+ half a byte; of both in those of more than 64 integers. f32 decides between the best that they found. The walk keeps
+ some more candidates than ef, so that recall at a given ef is that of f32. Distances are exact, ids may differ from
  HNX_EXACTNESS_F32 at the level of recall noise. Without codes (hnx_stats_info.code_bytes 0) f32 from the first step
  on.
  */
@@ -623,7 +625,8 @@ typedef struct hnx_salvage_info {
      */
     uint64_t stated;
     /*
-     Records looked for: as many as stated, and those kept behind them; where the header is not whole, all there is room for.
+     Records looked for: as many as stated, and those kept behind them; where the header is not whole, all there is
+     room for.
      */
     uint64_t records;
     /*
@@ -651,12 +654,13 @@ typedef struct hnx_salvage_info {
      */
     uint64_t not_finite;
     /*
-     Dropped: not of length 1 under HNX_METRIC_COSINE; where the header is not whole, also what does not look like a record.
+     Dropped: not of length 1 under HNX_METRIC_COSINE; where the header is not whole, also what does not look like a
+     record.
      */
     uint64_t implausible;
     /*
-     Dropped: another record has the label: one that does not differ from its checksum before one that does, a live one
-     before deleted ones, then the last.
+     Dropped: another record has the label: one that does not differ from its checksum before one that does, a live
+     one before deleted ones, then the last.
      */
     uint64_t duplicates;
     /*
@@ -664,7 +668,8 @@ typedef struct hnx_salvage_info {
      */
     uint64_t lengths_lost;
     /*
-     Kept, but different from its checksum in hnx.sums: vector, label, length, deletion or links are not what was written.
+     Kept, but different from its checksum in hnx.sums: vector, label, length, deletion or links are not what was
+     written.
      */
     uint64_t mismatched;
 } hnx_salvage_info;
@@ -734,8 +739,8 @@ typedef struct hnx_stats_info {
      */
     uint64_t dirty_records;
     /*
-     Bytes of the codes: derived from the records; 0 while an index has none. Those of hnx_save_codes() are the file's, and
-     take no memory of the process' own until they are changed.
+     Bytes of the codes: derived from the records; 0 while an index has none. Those of hnx_save_codes() are the
+     file's, and take no memory of the process' own until they are changed.
      */
     uint64_t code_bytes;
 } hnx_stats_info;
@@ -933,9 +938,9 @@ typedef int32_t (*hnx_accept_fn)(void *context,
 
 /*
  Which labels a query may find; for hnx_query_options.filter and hnx_graph_query.filter. By a function, by a list of
- labels, which spares a host a call per record, or by both: a label must pass both then. Cost: the fewer records pass,
- the farther a search walks, at worst past every record; a list is brought into a table by each call, so ask for many
- queries at once.
+ labels, which spares a host a call per record, or by both: a label must pass both then. Cost: the fewer records
+ pass, the farther a search walks, at worst past every record; a list is brought into a table by each call, so ask
+ for many queries at once.
  */
 typedef struct hnx_filter {
     /*
@@ -1235,8 +1240,8 @@ void hnx_free(struct hnx_index *index);
  HNX_ERR_INVALID_ARGUMENT (NULL, a value that is not finite), HNX_ERR_FULL, HNX_ERR_EXISTS and HNX_ERR_NOT_FOUND
  (insert or update only), HNX_ERR_READ_ONLY, HNX_ERR_OUT_OF_MEMORY. A row that failed has changed nothing.
  Threads: any thread, any time. An update waits for the queries that run when it begins (microseconds; look-ups of
- HNX_ADD_GUIDED: about a millisecond), never the other way round. With several threads, all rows before the one that failed
- were applied, and some of those after it.
+ HNX_ADD_GUIDED: about a millisecond), never the other way round. With several threads, all rows before the one that
+ failed were applied, and some of those after it.
 
  # Safety
  index is NULL or a live handle; vectors, labels and out_row_status have the sizes above; options is NULL or
@@ -1302,11 +1307,10 @@ hnx_status hnx_set_ef(struct hnx_index *index,
  Sets what HNX_EXACTNESS_DEFAULT stands for in queries of this index, and the codes that it keeps. HNX_EXACTNESS_F32:
  none, memory is that of the records alone; queries that ask for another mode measure f32 then, and HNX_ADD_GUIDED is
  without effect. _CERTIFIED: all. _GUIDED: those that guided queries need, also on an index that was opened with
- HNX_LOAD_MMAP, whose records stay in the file; those of hnx_save_codes(), and what was made beside them since, are kept.
- _DEFAULT: as when the index was made or opened; codes of a file that were given back are not read again. The choice is
- stored in no file.
- Codes that have to be made cost what reading all vectors costs, on all cores. Those that cannot be had for lack of
- memory are no error: queries measure f32, hnx_stats_info.code_bytes tells.
+ HNX_LOAD_MMAP, whose records stay in the file; those of hnx_save_codes(), and what was made beside them since, are
+ kept. _DEFAULT: as when the index was made or opened; codes of a file that were given back are not read again. The
+ choice is stored in no file. Codes that have to be made cost what reading all vectors costs, on all cores. Those
+ that cannot be had for lack of memory are no error: queries measure f32, hnx_stats_info.code_bytes tells.
  Errors: HNX_ERR_INVALID_ARGUMENT. Threads: any thread, any time, but not in a filter; waits for adds, persists and
  queries that run.
 
@@ -1421,19 +1425,19 @@ hnx_status hnx_save(const struct hnx_index *index,
                     uint32_t format);
 
 /*
- Writes the codes that the index keeps, and its ground-level links, beside the file or directory at path, which must hold
- what the index holds: vectors, labels, ground-level links and deletions of all records are compared. hnx_load() with
- HNX_LOAD_MMAP finds them there: the index is guided at once (and certified, if hnx_set_exactness() or a query has asked
- for that before this call), memory is the codes' pages, and with HNX_LOAD_READ_ONLY queries touch nothing of the other
- file but the vectors that they measure and the labels that they return. Without HNX_LOAD_MMAP an index makes codes of its
- own. The file is PATH.hnx.codes, in a directory hnx.codes; no other program reads it. Its size is that of codes and links;
- it is written beside its place, synced and renamed, and takes the place of an earlier one. It stays right as long as the
- records' file keeps its time of last change: whoever saves or persists there, or copies that file without its time, has to
- call again. Removing it costs nothing but speed.
+ Writes the codes that the index keeps, and its ground-level links, beside the file or directory at path, which must
+ hold what the index holds: vectors, labels, ground-level links and deletions of all records are compared. hnx_load()
+ with HNX_LOAD_MMAP finds them there: the index is guided at once (and certified, if hnx_set_exactness() or a query
+ has asked for that before this call), memory is the codes' pages, and with HNX_LOAD_READ_ONLY queries touch nothing
+ of the other file but the vectors that they measure and the labels that they return. Without HNX_LOAD_MMAP an index
+ makes codes of its own. The file is PATH.hnx.codes, in a directory hnx.codes; no other program reads it. Its size is
+ that of codes and links; it is written beside its place, synced and renamed, and takes the place of an earlier one.
+ It stays right as long as the records' file keeps its time of last change: whoever saves or persists there, or
+ copies that file without its time, has to call again. Removing it costs nothing but speed.
  Errors: HNX_ERR_INVALID_ARGUMENT when the index keeps no codes: it has fewer than 1,000 records, or is mapped
- (hnx_set_exactness() makes some then), or codes do not fit its vectors; HNX_ERR_CONFLICT when path holds something else,
- such as the index before its last changes: the text says what; HNX_ERR_NOT_FOUND; HNX_ERR_CORRUPT; HNX_ERR_VERSION;
- HNX_ERR_LOCKED; HNX_ERR_IO; HNX_ERR_UNSUPPORTED where files are not mapped (Windows).
+ (hnx_set_exactness() makes some then), or codes do not fit its vectors; HNX_ERR_CONFLICT when path holds something
+ else, such as the index before its last changes: the text says what; HNX_ERR_NOT_FOUND; HNX_ERR_CORRUPT;
+ HNX_ERR_VERSION; HNX_ERR_LOCKED; HNX_ERR_IO; HNX_ERR_UNSUPPORTED where files are not mapped (Windows).
  Threads: any thread, any time, but not in a filter; adds and persists wait while it reads and writes.
 
  # Safety
@@ -1446,15 +1450,15 @@ hnx_status hnx_save_codes(const struct hnx_index *index,
 /*
  Compares a directory with the checksums that libhnx keeps beside it (hnx.sums): every record's links, vector, label,
  length and upper-level lists. Reads all files once; needs no index. A directory that a crash has left half-applied
- is compared as hnx_load() would recover it; nothing is written. Bytes that were appended to a file since libhnx wrote it
- are told, too. Damage of hnx.sums is told from damage of the others: hnx_load() opens the index then, unless
- HNX_CHECK_DEEP is asked for.
+ is compared as hnx_load() would recover it; nothing is written. Bytes that were appended to a file since libhnx
+ wrote it are told, too. Damage of hnx.sums is told from damage of the others: hnx_load() opens the index then,
+ unless HNX_CHECK_DEEP is asked for.
 
  out_info: NULL, or what was found, also when HNX_ERR_CORRUPT is returned; struct_size must be set.
  Errors: HNX_ERR_CORRUPT when something differs: the text names file, byte and record, out_info the first of them;
  also for a header that is none. HNX_ERR_NOT_FOUND when there is no directory of an index, or one of its files is
- missing; HNX_ERR_IO; HNX_ERR_VERSION. Records that another program wrote last have no checksums: they are not compared. Threads: any
- thread, any time; a persist of the same directory waits meanwhile.
+ missing; HNX_ERR_IO; HNX_ERR_VERSION. Records that another program wrote last have no checksums: they are not
+ compared. Threads: any thread, any time; a persist of the same directory waits meanwhile.
 
  # Safety
  path is NULL or a string that ends in NUL; out_info is NULL or holds struct_size bytes.
@@ -1464,17 +1468,17 @@ hnx_status hnx_verify(const char *path,
                       struct hnx_verify_info *out_info);
 
 /*
- Builds an index from whatever vectors and labels can be read of a damaged one: a directory of libhnx or of Chroma, or
- a file of hnswlib or of Chroma. For when hnx_load() gives HNX_ERR_CORRUPT or HNX_ERR_VERSION, HNX_ERR_NOT_FOUND for a file of
- a directory, HNX_ERR_IO where the device cannot read, or answers are wrong.
+ Builds an index from whatever vectors and labels can be read of a damaged one: a directory of libhnx or of Chroma,
+ or a file of hnswlib or of Chroma. For when hnx_load() gives HNX_ERR_CORRUPT or HNX_ERR_VERSION, HNX_ERR_NOT_FOUND
+ for a file of a directory, HNX_ERR_IO where the device cannot read, or answers are wrong.
 
  What is at path is only read. The links in it are not used: the graph is built anew from the vectors, which takes as
- long as adding them. Of a directory data_level0.bin must be there, anything else may be missing, cut short, torn or of
- any apparent size. Deleted records stay deleted. A directory that a crash has left half-applied is read as hnx_load() would
- recover it. A record that differs from its checksum in hnx.sums is kept, since it may be sound but for its links, and
- counted. Where there are no checksums a vector whose bytes were changed to other finite numbers cannot be told from a
- sound one, nor can what Chroma's uninitialised memory put where a header that is ahead of its records says that there
- are some.
+ long as adding them. Of a directory data_level0.bin must be there, anything else may be missing, cut short, torn or
+ of any apparent size. Deleted records stay deleted. A directory that a crash has left half-applied is read as
+ hnx_load() would recover it. A record that differs from its checksum in hnx.sums is kept, since it may be sound but
+ for its links, and counted. Where there are no checksums a vector whose bytes were changed to other finite numbers
+ cannot be told from a sound one, nor can what Chroma's uninitialised memory put where a header that is ahead of its
+ records says that there are some.
 
  options: metric and dim must be set.
  out_index: receives an index in memory, without a directory: hnx_save() it under another name, then replace.
@@ -1503,8 +1507,8 @@ HNX_API
 size_t hnx_count(const struct hnx_index *index);
 
 /*
- Deleted records; 0 for NULL. On an index opened with HNX_LOAD_MMAP, without codes beside it, the first call reads every
- record's flags.
+ Deleted records; 0 for NULL. On an index opened with HNX_LOAD_MMAP, without codes beside it, the first call reads
+ every record's flags.
  Threads: any thread, any time.
 
  # Safety
@@ -1532,8 +1536,8 @@ HNX_API
 size_t hnx_dim(const struct hnx_index *index);
 
 /*
- The state of the index. out_stats->struct_size must be set. On an index opened with HNX_LOAD_MMAP, without codes beside it, the
- first call reads every record's flags. Threads: any thread, any time.
+ The state of the index. out_stats->struct_size must be set. On an index opened with HNX_LOAD_MMAP, without codes
+ beside it, the first call reads every record's flags. Threads: any thread, any time.
 
  # Safety
  index is NULL or a live handle; out_stats is NULL or holds out_stats->struct_size bytes.
@@ -1557,8 +1561,8 @@ const char *hnx_cpu_name(void);
 
 /*
  The text of the calling thread's last failure: what was wrong, with row, offset or the system's words. Copies at
- most capacity bytes to buffer, NUL included, and returns the length of the whole text without the NUL (512 at
- most), as snprintf does. Success does not clear it: it is worth reading right after a failure. buffer may be NULL when
+ most capacity bytes to buffer, NUL included, and returns the length of the whole text without the NUL (512 at most),
+ as snprintf does. Success does not clear it: it is worth reading right after a failure. buffer may be NULL when
  capacity is 0. Threads: each has its own.
 
  # Safety
@@ -1621,8 +1625,8 @@ hnx_status hnx_distances(uint32_t distance,
 
 /*
  Normalises a vector of dim floats as Chroma does: out = vector * (1 / (length + 1e-30)), and returns the length; 0,
- with nothing written, when one of them is NULL or not on an address divisible by 4 (hnx_last_error() says so). out may
- be vector. Any thread, any time.
+ with nothing written, when one of them is NULL or not on an address divisible by 4 (hnx_last_error() says so). out
+ may be vector. Any thread, any time.
 
  # Safety
  vector is NULL or readable, out NULL or writable for dim floats.
@@ -1633,8 +1637,8 @@ float hnx_normalize(const float *vector,
                     float *out);
 
 /*
- Makes an empty graph: records and links as hnswlib has them, for hosts that keep labels, locks and deleted records by
- themselves. Records are as dense as in hnswlib's files and may be read and written by the host.
+ Makes an empty graph: records and links as hnswlib has them, for hosts that keep labels, locks and deleted records
+ by themselves. Records are as dense as in hnswlib's files and may be read and written by the host.
 
  Errors: HNX_ERR_INVALID_ARGUMENT, HNX_ERR_OUT_OF_MEMORY. Threads: any thread, any time.
 
@@ -1668,7 +1672,8 @@ hnx_status hnx_graph_memory_of(const struct hnx_graph *graph,
 
 /*
  Makes the memory of max_elements records usable. Nothing moves, nothing is given back. Errors:
- HNX_ERR_OUT_OF_MEMORY, also when the address range reserved for the graph ends before. Threads: any thread, any time.
+ HNX_ERR_OUT_OF_MEMORY, also when the address range reserved for the graph ends before. Threads: any thread, any
+ time.
 
  # Safety
  graph is NULL or a live handle.
@@ -1680,8 +1685,8 @@ hnx_status hnx_graph_resize(struct hnx_graph *graph,
 /*
  Adds a record. out_id receives its id, or UINT32_MAX when none was made. The host sees to it that the label is new.
 
- Errors: HNX_ERR_FULL; HNX_ERR_OUT_OF_MEMORY; HNX_ERR_INVALID_ARGUMENT; HNX_ERR_CANCELLED when measure ended the call:
- a record that was made by then is marked deleted, and out_id names it. Threads: any thread, any time.
+ Errors: HNX_ERR_FULL; HNX_ERR_OUT_OF_MEMORY; HNX_ERR_INVALID_ARGUMENT; HNX_ERR_CANCELLED when measure ended the
+ call: a record that was made by then is marked deleted, and out_id names it. Threads: any thread, any time.
 
  # Safety
  graph is NULL or a live handle; point is NULL or readable for its struct_size, point->data for data_size bytes;
@@ -1739,9 +1744,9 @@ hnx_status hnx_graph_links(const struct hnx_graph *graph,
                            size_t *out_count);
 
 /*
- Keeps at most m of *count hits (ids and keys), chosen as an insertion chooses neighbours; nearest first. Fewer than m
- hits stay as many. hnswlib's getNeighborsByHeuristic2(). context is passed to measure. Errors: HNX_ERR_NOT_FOUND for
- an id that does not exist, HNX_ERR_CANCELLED. Threads: any thread, any time.
+ Keeps at most m of *count hits (ids and keys), chosen as an insertion chooses neighbours; nearest first. Fewer than
+ m hits stay as many. hnswlib's getNeighborsByHeuristic2(). context is passed to measure. Errors: HNX_ERR_NOT_FOUND
+ for an id that does not exist, HNX_ERR_CANCELLED. Threads: any thread, any time.
 
  # Safety
  graph is NULL or a live handle; count is writable, hits is readable and writable for *count hits.

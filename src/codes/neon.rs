@@ -95,8 +95,26 @@ pub(crate) struct SketchL2;
 #[derive(Clone, Copy)]
 pub(crate) struct SketchDot;
 
+impl SketchDot {
+    /// # Safety
+    /// The CPU has NEON. Levels are below 128: signed and unsigned they are the same.
+    #[inline(always)]
+    unsafe fn step(acc: int32x4_t, q: uint8x16_t, levels: uint8x16_t) -> int32x4_t {
+        // SAFETY: the caller's promise.
+        unsafe {
+            let (q, levels) = (vreinterpretq_s8_u8(q), vreinterpretq_s8_u8(levels));
+            let acc = vpadalq_s16(acc, vmull_s8(vget_low_s8(q), vget_low_s8(levels)));
+            vpadalq_s16(acc, vmull_high_s8(q, levels))
+        }
+    }
+
+    fn end(sum: i32) -> i32 {
+        -sum
+    }
+}
+
 macro_rules! sketch {
-    ($kernel:ident, $codes:ident) => {
+    ($kernel:ident, $steps:ident) => {
         impl Kernel for $kernel {
             type Distance = i32;
             type Sorted = crate::distance::sorted::Plain;
@@ -116,12 +134,12 @@ macro_rules! sketch {
                             let both = vld1q_u8(row.add(i + at));
                             let low = vqtbl1q_u8(levels, vandq_u8(both, half));
                             let high = vqtbl1q_u8(levels, vshrq_n_u8::<4>(both));
-                            acc[0] = $codes::step(acc[0], vld1q_u8(q.add(at)), low);
-                            acc[1] = $codes::step(acc[1], vld1q_u8(q.add(BLOCK + at)), high);
+                            acc[0] = $steps::step(acc[0], vld1q_u8(q.add(at)), low);
+                            acc[1] = $steps::step(acc[1], vld1q_u8(q.add(BLOCK + at)), high);
                         }
                         i += BLOCK;
                     }
-                    $codes::end(vaddvq_s32(vaddq_s32(acc[0], acc[1])))
+                    $steps::end(vaddvq_s32(vaddq_s32(acc[0], acc[1])))
                 }
             }
 
@@ -135,4 +153,4 @@ macro_rules! sketch {
 }
 
 sketch!(SketchL2, L2);
-sketch!(SketchDot, Dot);
+sketch!(SketchDot, SketchDot);

@@ -44,7 +44,7 @@ pub const HNX_ADD_UPDATE_ONLY: u32 = 4;
 /// choose among them. Faster; recall at a given ef is that of an exact build, but the graph is not hnswlib's to the
 /// link. Give many rows to a call (64 or more to each thread, 16 to a single one): on CPUs with AVX-512 and VNNI the
 /// candidates of up to 128 rows are looked up in all records together, as long as that takes less time than a walk for
-/// each (200 candidates: up to 120,000 records of 100 floats). So the graph also depends on the CPU and on how rows are
+/// each (200 candidates: up to 108,000 records of 100 floats). So the graph also depends on the CPU and on how rows are
 /// handed over. An update waits for a look-up, about a millisecond. Without codes (HNX_EXACTNESS_GUIDED) without
 /// effect.
 pub const HNX_ADD_GUIDED: u32 = 8;

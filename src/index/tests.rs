@@ -303,6 +303,33 @@ fn codes_follow_the_vectors() {
     assert_eq!(exact, guided);
 }
 
+/// A record that takes the place of a deleted one, or gets another vector, has the code of its own vector: each is found
+/// by guided queries, which would not come near it otherwise, and certified ones find what f32 finds.
+#[test]
+fn replacements_have_codes_of_their_own() {
+    let mut rng = SmallRng::seed_from_u64(29);
+    // Bytes, bytes and sketches, bytes for inner products.
+    for (metric, dim) in [(Metric::L2, 24), (Metric::L2, 140), (Metric::Cosine, 40)] {
+        let params = Params { metric, m: 12, ef_construction: 80, allow_replace_deleted: true, ..Params::new(dim) };
+        let index = Index::new(&params).unwrap();
+        add(&index, &random(&mut rng, 1500, dim), &(0..1500).collect::<Vec<u64>>()).unwrap();
+        (0..300).for_each(|label| index.mark_deleted(label).unwrap());
+        let (replacing, updating) = (random(&mut rng, 300, dim), random(&mut rng, 200, dim));
+        let mode = AddMode { replace_deleted: true, ..AddMode::default() };
+        let labels: Vec<u64> = (5000..5300).collect();
+        index.add(&replacing, &labels, mode, 1, false, &mut |_, _| {}).unwrap();
+        assert_eq!(index.count(), 1500);
+        add(&index, &updating, &(1000..1200).collect::<Vec<u64>>()).unwrap();
+        let queries: Vec<f32> = [replacing, updating].concat();
+        let [f32, certified, guided] =
+            [Exactness::F32, Exactness::Certified, Exactness::Guided].map(|mode| ask(&index, &queries, 1, 60, mode));
+        assert!(f32 == certified, "{metric:?}, dim {dim}");
+        assert!(shared(&f32, &guided, 1) > 0.99, "{metric:?}, dim {dim}");
+        let own = guided.iter().zip((5000..5300).chain(1000..1200)).filter(|(hit, label)| hit.0 == *label).count();
+        assert!(own > 490, "{metric:?}, dim {dim}: {own} of 500 found themselves");
+    }
+}
+
 /// A record that moves back and forth is found at one of its places, with the very distance of that place, or not at
 /// all; codes come and go meanwhile.
 #[test]
