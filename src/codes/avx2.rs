@@ -9,7 +9,8 @@ use crate::distance::kernel::{Kernel, Ruler};
 #[derive(Clone, Copy)]
 pub(crate) struct L2;
 
-/// Minus the dot product of signed bytes (the query's) and unsigned ones (a row's).
+/// Minus the dot product of signed bytes (the query's) and unsigned ones (a row's). Of the query's the first and the
+/// second, the third and the fourth and so on are at most [`PAIR`](super::quantiser::PAIR) together.
 #[derive(Clone, Copy)]
 pub(crate) struct Dot;
 
@@ -54,15 +55,10 @@ impl Dot {
     /// As for [`L2::step`].
     #[inline(always)]
     unsafe fn step(acc: __m256i, q: __m256i, row: *const u8) -> __m256i {
-        // SAFETY: the caller's promise.
+        // SAFETY: the caller's promise. Two products are at most 255 * 128: they do not saturate.
         unsafe {
-            let r = _mm256_loadu_si256(row.cast());
-            // Two products of bytes do not fit 16 bits, where `maddubs` has them. What is done to `q` is done once for
-            // all rows.
-            let (r_even, r_odd) = (_mm256_and_si256(r, _mm256_set1_epi16(0xFF)), _mm256_srli_epi16::<8>(r));
-            let (q_even, q_odd) = (_mm256_srai_epi16::<8>(_mm256_slli_epi16::<8>(q)), _mm256_srai_epi16::<8>(q));
-            let (even, odd) = (_mm256_madd_epi16(r_even, q_even), _mm256_madd_epi16(r_odd, q_odd));
-            _mm256_add_epi32(acc, _mm256_add_epi32(even, odd))
+            let pairs = _mm256_maddubs_epi16(_mm256_loadu_si256(row.cast()), q);
+            _mm256_add_epi32(acc, _mm256_madd_epi16(pairs, _mm256_set1_epi16(1)))
         }
     }
 

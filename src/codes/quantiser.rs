@@ -5,7 +5,8 @@
 //! and the integers are the very distances that f32 arithmetic gives.
 //!
 //! *Inner product.* A value is `low[i] + scale[i] * code` with a scale for each dimension, which a query takes over: it
-//! is multiplied by the scales once and rounded to signed bytes.
+//! is multiplied by the scales once and rounded to signed bytes, of which two side by side are so small that their
+//! products with codes fit 16 bits together.
 //!
 //! A dimension's range goes from its least to its greatest value, but not beyond what the quantiles of a sample make
 //! plausible, so that a few wild values do not cost all others their precision. What lies beyond is clipped.
@@ -17,6 +18,8 @@ use crate::store::data::Data;
 pub(super) const MAX_DIM: usize = 16_384;
 /// The greatest code.
 pub(super) const TOP: f32 = 255.0;
+/// What a query's first and second byte are at most together, and so on, where they are signed.
+pub(super) const PAIR: i32 = 128;
 /// Longest vector of integers whose sums of squares stay below 2^24: f32 holds them exactly, whatever the order.
 const LOSSLESS_DIM: usize = 258;
 /// Largest share of its distance from the centre that a typical record may lose. Beyond, codes would mislead.
@@ -336,8 +339,13 @@ impl Quantiser {
 
     fn prepare_dot(&self, query: &[f32], out: &mut CodedQuery) {
         let code = &mut out.code.bytes_mut()[..self.stride];
-        let largest = query.iter().zip(&self.scale).fold(0.0f32, |most, (q, s)| most.max((q * s).abs()));
-        let step = if largest > 0.0 { largest / 127.0 } else { 1.0 };
+        let pairs = query.chunks(2).zip(self.scale.chunks(2));
+        let largest = pairs.fold(0.0f32, |most, (q, scale)| {
+            let (a, b) = (q[0] * scale[0], q.get(1).map_or(0.0, |q| q * scale[1]));
+            most.max(a.abs()).max(b.abs()).max((a + b).abs())
+        });
+        // Rounded, two may be one more together.
+        let step = if largest > 0.0 { largest / (PAIR - 1) as f32 } else { 1.0 };
         let inverse = 1.0 / step;
         let middle = TOP / 2.0;
         let (mut base, mut sum, mut noise) = (0.0f32, 0i32, 0.0f32);

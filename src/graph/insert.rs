@@ -180,8 +180,8 @@ fn link_back<K: Kernel>(graph: &Graph, view: &View<'_>, slot: Slot, work: &mut W
 /// Adds a link from `from` to `to` on `level`; a full list keeps the best by [`select`](crate::graph::select).
 ///
 /// Pairs that the list's last pruning has compared are compared again. Remembering them gives the same graph and saves
-/// nothing (0.97 to 1.02 of the time, 20,000 records of GloVe and MiniLM): a pruning leaves some 13 of 32 links, so that
-/// there is not one in two adds, and most of the rest is new.
+/// nothing (0.97 to 1.02 of the time, 20,000 records of GloVe and MiniLM): a pruning leaves some 13 of 32 links, so
+/// that there is not one in two adds, and most of the rest is new.
 #[inline(always)]
 pub(crate) fn connect<K: Kernel>(
     graph: &Graph,

@@ -303,8 +303,8 @@ fn codes_follow_the_vectors() {
     assert_eq!(exact, guided);
 }
 
-/// A record that takes the place of a deleted one, or gets another vector, has the code of its own vector: each is found
-/// by guided queries, which would not come near it otherwise, and certified ones find what f32 finds.
+/// A record that takes the place of a deleted one, or gets another vector, has the code of its own vector: each is
+/// found by guided queries, which would not come near it otherwise, and certified ones find what f32 finds.
 #[test]
 fn replacements_have_codes_of_their_own() {
     let mut rng = SmallRng::seed_from_u64(29);
