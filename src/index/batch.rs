@@ -1,5 +1,7 @@
 //! Several queries at once on an index without deleted records: by codes or sketches, or by vectors, with codes that
-//! save most of them. Those for which codes do not do are asked one by one.
+//! save most of them. Those for which codes do not do are asked one by one, as those on f32 alone are: a walk on
+//! vectors keeps all of a core's requests to memory under way by itself, and side by side such walks are 0.94 to 0.99
+//! as fast.
 
 use std::ops::Range;
 

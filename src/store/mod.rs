@@ -3,8 +3,9 @@
 //! # Contents
 //! A record per id in blocks that never move ([`arena`]): one, laid out as [`layout`] says, or one each for vectors,
 //! ground-level lists and labels ([`mod@column`]); beside it, per id: the level, the upper-level lists (one block of
-//! the C heap per record that has any, as hnswlib has them), a lock of one byte, for cosine the vector's length, and a
-//! code ([`coding`]) if there are codes. Labels to ids: [`labels`]. Changed since the last persist: [`dirty`].
+//! the C heap per record that has any, as hnswlib has them: to find and read them takes 1.5 % of a guided query at ef
+//! 60), a lock of one byte, for cosine the vector's length, and a code ([`coding`]) if there are codes. Labels to ids:
+//! [`labels`]. Changed since the last persist: [`dirty`].
 //!
 //! # Reading without locks
 //! A [`Slot`] is an id below `count`; memory of such an id stays valid for the store's life. Link slots and list
