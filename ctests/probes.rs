@@ -90,7 +90,7 @@ fn layout_in_rust() -> BTreeMap<String, (usize, usize)> {
         }
         hnx_stats_info {
             struct_size, metric, flags, dim, count, deleted, capacity, m, ef_construction, ef, max_level, exactness,
-            record_bytes, other_bytes, dirty_records, code_bytes,
+            record_bytes, other_bytes, dirty_records, code_bytes, vector_bytes, link_bytes, label_bytes,
         }
         hnx_filter { struct_size, accept, context, labels, label_count, flags, reserved }
         hnx_stop { struct_size, context, add, remove, should_stop, should_consider, should_remove }

@@ -743,6 +743,18 @@ typedef struct hnx_stats_info {
      file's, and take no memory of the process' own until they are changed.
      */
     uint64_t code_bytes;
+    /*
+     Of record_bytes the vectors, with what pads them; of a mapped index those in the file.
+     */
+    uint64_t vector_bytes;
+    /*
+     Of record_bytes and other_bytes the links of all levels.
+     */
+    uint64_t link_bytes;
+    /*
+     Of record_bytes and other_bytes the labels, and the map from labels to records.
+     */
+    uint64_t label_bytes;
 } hnx_stats_info;
 
 /*

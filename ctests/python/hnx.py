@@ -73,7 +73,8 @@ class Stats(Sized):
                 ('count', C.c_size_t), ('deleted', C.c_size_t), ('capacity', C.c_size_t), ('m', C.c_size_t),
                 ('ef_construction', C.c_size_t), ('ef', C.c_size_t), ('max_level', C.c_int32),
                 ('exactness', C.c_uint32), ('record_bytes', C.c_uint64), ('other_bytes', C.c_uint64),
-                ('dirty_records', C.c_uint64), ('code_bytes', C.c_uint64)]
+                ('dirty_records', C.c_uint64), ('code_bytes', C.c_uint64), ('vector_bytes', C.c_uint64),
+                ('link_bytes', C.c_uint64), ('label_bytes', C.c_uint64)]
 
 
 class Error(RuntimeError):

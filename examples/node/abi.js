@@ -95,7 +95,7 @@ const structs = {
         struct_size: 'size_t', metric: 'uint32_t', flags: 'uint32_t', dim: 'size_t', count: 'size_t', deleted: 'size_t',
         capacity: 'size_t', m: 'size_t', ef_construction: 'size_t', ef: 'size_t', max_level: 'int32_t',
         exactness: 'uint32_t', record_bytes: 'uint64_t', other_bytes: 'uint64_t', dirty_records: 'uint64_t',
-        code_bytes: 'uint64_t',
+        code_bytes: 'uint64_t', vector_bytes: 'uint64_t', link_bytes: 'uint64_t', label_bytes: 'uint64_t',
     },
 };
 

@@ -94,6 +94,10 @@ export interface Stats {
     exactness: Exactness;
     /** Memory of the codes; 0 while there are none. */
     codeBytes: number;
+    /** Of the records and what stands beside them: vectors, links of all levels, labels with their map. */
+    vectorBytes: number;
+    linkBytes: number;
+    labelBytes: number;
 }
 
 export interface SalvageOptions {

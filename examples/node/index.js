@@ -394,6 +394,8 @@ class Index {
             efConstruction: info.ef_construction, ef: info.ef, maxLevel: info.max_level,
             recordBytes: Number(info.record_bytes), otherBytes: Number(info.other_bytes),
             dirtyRecords: Number(info.dirty_records), codeBytes: Number(info.code_bytes),
+            vectorBytes: Number(info.vector_bytes), linkBytes: Number(info.link_bytes),
+            labelBytes: Number(info.label_bytes),
             exactness: Object.keys(EXACTNESS).find((name) => EXACTNESS[name] === info.exactness),
         };
     }

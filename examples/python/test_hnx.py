@@ -164,6 +164,9 @@ class Answers(unittest.TestCase):
                     stats = mapped.stats()
                     self.assertEqual(stats['exactness'], hnx.index.EXACTNESS['guided'])
                     self.assertGreater(stats['code_bytes'], 0)
+                    self.assertGreaterEqual(stats['vector_bytes'], ROWS * DIM * 4)
+                    self.assertLessEqual(stats['vector_bytes'] + stats['link_bytes'] + stats['label_bytes'],
+                                         stats['record_bytes'] + stats['other_bytes'])
                     for a, b in zip(expected, mapped.knn_query(QUERIES, K, exactness='guided')):
                         np.testing.assert_array_equal(a, b)
 

@@ -139,5 +139,8 @@ pub(super) fn stats_of(index: &Index) -> hnx_stats_info {
         other_bytes: s.other_bytes,
         dirty_records: s.dirty_records,
         code_bytes: s.code_bytes,
+        vector_bytes: s.vector_bytes,
+        link_bytes: s.link_bytes,
+        label_bytes: s.label_bytes,
     }
 }

@@ -326,4 +326,10 @@ pub struct hnx_stats_info {
     /// Bytes of the codes: derived from the records; 0 while an index has none. Those of hnx_save_codes() are the
     /// file's, and take no memory of the process' own until they are changed.
     pub code_bytes: u64,
+    /// Of record_bytes the vectors, with what pads them; of a mapped index those in the file.
+    pub vector_bytes: u64,
+    /// Of record_bytes and other_bytes the links of all levels.
+    pub link_bytes: u64,
+    /// Of record_bytes and other_bytes the labels, and the map from labels to records.
+    pub label_bytes: u64,
 }

@@ -113,6 +113,7 @@ type Stats struct {
 	Exactness                             Exactness // what ExactnessDefault stands for on this index
 	RecordBytes, OtherBytes, DirtyRecords uint64
 	CodeBytes                             uint64 // memory of the codes; 0 while there are none
+	VectorBytes, LinkBytes, LabelBytes    uint64 // of records and what stands beside: vectors, links of all levels, labels with their map
 	AllowReplaceDeleted, Mapped, ReadOnly bool
 }
 
@@ -471,6 +472,7 @@ func (index *Index) Stats() (Stats, error) {
 		M: int(c.m), EfConstruction: int(c.ef_construction), Ef: int(c.ef), MaxLevel: int(c.max_level),
 		RecordBytes: uint64(c.record_bytes), OtherBytes: uint64(c.other_bytes), DirtyRecords: uint64(c.dirty_records),
 		Exactness: Exactness(c.exactness), CodeBytes: uint64(c.code_bytes),
+		VectorBytes: uint64(c.vector_bytes), LinkBytes: uint64(c.link_bytes), LabelBytes: uint64(c.label_bytes),
 		AllowReplaceDeleted: c.flags&C.HNX_ALLOW_REPLACE_DELETED != 0,
 		Mapped:              c.flags&C.HNX_LOAD_MMAP != 0,
 		ReadOnly:            c.flags&C.HNX_LOAD_READ_ONLY != 0,

@@ -182,7 +182,8 @@ final class Abi {
     }
 
     @FieldOrder({"struct_size", "metric", "flags", "dim", "count", "deleted", "capacity", "m", "ef_construction", "ef",
-        "max_level", "exactness", "record_bytes", "other_bytes", "dirty_records", "code_bytes"})
+        "max_level", "exactness", "record_bytes", "other_bytes", "dirty_records", "code_bytes",
+        "vector_bytes", "link_bytes", "label_bytes"})
     public static final class hnx_stats_info extends Sized {
         public int metric;
         public int flags;
@@ -199,6 +200,9 @@ final class Abi {
         public long other_bytes;
         public long dirty_records;
         public long code_bytes;
+        public long vector_bytes;
+        public long link_bytes;
+        public long label_bytes;
     }
 
     static native int hnx_init(hnx_options options, PointerByReference out_index);

@@ -376,7 +376,8 @@ public final class Index implements AutoCloseable {
         Abi.hnx_stats_info c = new Abi.hnx_stats_info();
         checked(pointer -> Abi.hnx_stats(pointer, c));
         return new Stats(Metric.values()[c.metric], dim, c.count, c.deleted, c.capacity, c.m, c.ef_construction, c.ef,
-            c.max_level, Exactness.values()[c.exactness], c.record_bytes, c.other_bytes, c.dirty_records, c.code_bytes);
+            c.max_level, Exactness.values()[c.exactness], c.record_bytes, c.other_bytes, c.dirty_records, c.code_bytes,
+            c.vector_bytes, c.link_bytes, c.label_bytes);
     }
 
     /** Floats per vector. */

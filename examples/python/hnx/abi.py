@@ -125,7 +125,8 @@ class hnx_stats_info(Sized):
                 ('count', c_size_t), ('deleted', c_size_t), ('capacity', c_size_t), ('m', c_size_t),
                 ('ef_construction', c_size_t), ('ef', c_size_t), ('max_level', c_int32), ('exactness', c_uint32),
                 ('record_bytes', c_uint64), ('other_bytes', c_uint64), ('dirty_records', c_uint64),
-                ('code_bytes', c_uint64)]
+                ('code_bytes', c_uint64), ('vector_bytes', c_uint64), ('link_bytes', c_uint64),
+                ('label_bytes', c_uint64)]
 
 
 FUNCTIONS = {
