@@ -1,4 +1,4 @@
-//! Several queries at once on an index without deleted records: by codes or sketches, or by vectors, with codes that
+//! Several queries at once on an index without deleted records, or guided ones with few: by codes or sketches, or by vectors, with codes that
 //! save most of them. Those for which codes do not do are asked one by one, as those on f32 alone are: a walk on
 //! vectors keeps all of a core's requests to memory under way by itself, and side by side such walks are 0.94 to 0.99
 //! as fast.
@@ -43,8 +43,8 @@ impl Shared<'_, '_> {
 }
 
 impl Index {
-    /// Some queries in lanes; `put` takes the results of each. False if they have to be asked one by one in another
-    /// way; nothing was put then.
+    /// Some queries in lanes; `put` takes the results of each. Leaves in `left`, which has all of them, those that have
+    /// to be asked one by one in another way.
     pub(super) fn query_lanes(
         &self,
         vectors: &[f32],
@@ -52,12 +52,13 @@ impl Index {
         exactness: Exactness,
         scratch: &mut Scratch,
         put: &mut Put<'_>,
-    ) -> Result<bool> {
+        left: &mut Vec<usize>,
+    ) -> Result<()> {
         let Scratch { cell, vector, work, lanes, exact_lanes, doubt, .. } = scratch;
         let entry = self.core.graph().entry();
         let view = View::open(self.store(), cell, self.ruler());
         let Some(entry) = entry.and_then(|(slot, level)| Some((view.slot(slot.id())?, level))) else {
-            return Ok(false);
+            return Ok(());
         };
         let shared = Shared { index: self, view: &view, vectors, ask };
         let count = vectors.len() / self.dim();
@@ -73,16 +74,27 @@ impl Index {
         if let Some((codes, lossless, measured)) = &measured {
             let lanes = make_lanes(lanes, count.min(LANES), self.store());
             let batch = Batch { walk: &measured.walk, by: measured.by(), sieve: None, entry };
+            let more = if work.deletions { self.deleted_among(ask.ef, view.count()) } else { 0 };
             let (lossless, rows, rest, results) = (*lossless, &mut rows, &mut rest, &mut *work);
-            let mut queries = Guided { shared: &shared, codes, measured, lossless, guided, rows, rest, results, put };
+            let (shared, doubt) = (&shared, &mut *doubt);
+            let mut queries =
+                Guided { shared, codes, measured, lossless, guided, more, rows, rest, doubt, results, put };
             self.code_engine.run(&batch, lanes, &mut queries)?;
+        }
+        if work.deletions {
+            if measured.is_some() {
+                left.clear();
+                left.extend(rest.into_iter().chain(rows));
+            }
+            return Ok(());
         }
         let codes = view.codes().filter(|_| exactness == Exactness::Certified && !view.has_before());
         let on_codes = codes.and_then(|codes| view.on_codes(codes));
         // One alone can be asked in this session as well.
         if count > 1 && measured.is_none() && on_codes.is_none() {
-            return Ok(false);
+            return Ok(());
         }
+        left.clear();
         let mut rows = rows.chain(std::mem::take(&mut rest));
         if let (Some(codes), Some(on_codes)) = (codes, &on_codes) {
             let sieve = Sieve::new(on_codes, codes, view.row_bytes());
@@ -97,7 +109,7 @@ impl Index {
             self.engine.query(&view, view.query(vector.bytes()), Some(entry), ask, work)?;
             put(row, &work.results);
         }
-        Ok(true)
+        Ok(())
     }
 }
 
@@ -110,9 +122,12 @@ struct Guided<'a, 'v> {
     lossless: bool,
     /// Others may be guided, too.
     guided: bool,
+    /// How many more a walk keeps, for those of them that are deleted; 0: none is.
+    more: usize,
     rows: &'a mut Range<usize>,
-    /// Those for which codes do not do.
+    /// Those for which codes do not do, or which found too few that are not deleted.
     rest: &'a mut Vec<usize>,
+    doubt: &'a mut u32,
     results: &'a mut Work,
     put: &'a mut Put<'a>,
 }
@@ -121,6 +136,16 @@ impl Guided<'_, '_> {
     /// Codes that measure what a walk on sketches found before its vectors do.
     fn beside(&self, lane: &Lane) -> Option<&View<'_>> {
         self.measured.beside.as_ref().filter(|_| lane.coded.lossless)
+    }
+
+    /// Drops the deleted from what a walk has found. False: another would find more that are not.
+    fn drop_deleted(&mut self, lane: &mut Lane) -> bool {
+        let view = self.shared.view;
+        let (_, ef) = self.measured.for_query(&lane.coded, self.shared.ask.ef, QUERY_SHARE);
+        let near = &mut lane.work.near;
+        let saw_all = near.len() < lane.ef;
+        near.retain(|near| !view.is_deleted(near.slot));
+        saw_all || near.len() >= ef
     }
 
     /// Asks for the labels of the nearest, and for their vectors unless codes are the vectors.
@@ -138,11 +163,16 @@ impl Guided<'_, '_> {
 impl Queries<i32> for Guided<'_, '_> {
     fn begin(&mut self, lane: &mut Lane) -> bool {
         for row in &mut *self.rows {
+            if self.more > 0 && *self.doubt >= DOUBTFUL {
+                *self.doubt -= 1;
+                self.rest.push(row);
+                continue;
+            }
             self.shared.begin(row, self.codes, lane);
             lane.coded.lossless &= self.lossless;
             if lane.coded.lossless || self.guided && lane.coded.is_usable() {
                 let (_, ef) = self.measured.for_query(&lane.coded, self.shared.ask.ef, QUERY_SHARE);
-                lane.ef = ef.min(self.shared.view.count());
+                lane.ef = ef.saturating_add(self.more).min(self.shared.view.count());
                 return true;
             }
             self.rest.push(row);
@@ -151,6 +181,14 @@ impl Queries<i32> for Guided<'_, '_> {
     }
 
     fn go_on(&mut self, lane: &mut Lane, steps: usize) -> bool {
+        if self.more > 0 && steps == 0 {
+            if !self.drop_deleted(lane) {
+                *self.doubt = (*self.doubt + IN_VAIN).min(2 * DOUBTFUL);
+                self.rest.push(lane.row);
+                return false;
+            }
+            *self.doubt = self.doubt.saturating_sub(1);
+        }
         let Shared { index, view, ask, .. } = self.shared;
         match self.beside(lane) {
             Some(codes) if steps == 0 => {

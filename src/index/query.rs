@@ -127,13 +127,15 @@ impl Index {
     ) -> Result<()> {
         // Read before a session opens: a record that is replaced meanwhile counts as deleted until it is complete.
         scratch.work.deletions = self.has_deletions();
-        if !scratch.work.deletions && ask.accept.is_none() {
+        let mut left: Vec<usize> = (0..queries.len() / self.dim()).collect();
+        // Guided answers need not be those of hnswlib's heaps.
+        let can_walk = !scratch.work.deletions || exactness.may_be_guided() && self.few_are_deleted();
+        if can_walk && ask.accept.is_none() {
             let mut put = |row: usize, hits: &[Hit<f32>]| lock(outputs).row(first + row, ask.k, hits);
-            if self.query_lanes(queries, ask, exactness, scratch, &mut put)? {
-                return Ok(());
-            }
+            self.query_lanes(queries, ask, exactness, scratch, &mut put, &mut left)?;
         }
-        for (row, query) in queries.chunks_exact(self.dim()).enumerate() {
+        for row in left {
+            let query = &queries[row * self.dim()..][..self.dim()];
             self.query_one(query, ask, exactness, scratch)?;
             lock(outputs).row(first + row, ask.k, &scratch.work.results);
         }

@@ -52,6 +52,19 @@ impl Index {
         !self.is_counted() || self.deleted.load(Ordering::Acquire) != 0
     }
 
+    /// Whether so few records are deleted that a walk which keeps more than it would otherwise mostly finds as many
+    /// live ones.
+    pub(super) fn few_are_deleted(&self) -> bool {
+        self.is_counted() && self.deleted.load(Ordering::Acquire) <= self.count() / 4
+    }
+
+    /// How many of the `ef` nearest of `count` records may be deleted where it is by chance: what is expected and three
+    /// deviations, at least one.
+    pub(super) fn deleted_among(&self, ef: usize, count: usize) -> usize {
+        let expected = ef as f64 * self.deleted.load(Ordering::Acquire) as f64 / count.max(1) as f64;
+        (expected + 3.0 * expected.sqrt()).ceil().max(1.0) as usize
+    }
+
     /// Deleted records.
     pub fn deleted_count(&self) -> usize {
         self.count_deleted();

@@ -1,0 +1,71 @@
+//! Guided queries on an index with deleted records: walks that keep some more, and others where these are too many.
+
+use super::*;
+
+const ROWS: usize = 4000;
+
+/// The nearest live records, by measuring all.
+fn nearest(vectors: &[f32], dim: usize, query: &[f32], live: impl Fn(usize) -> bool, k: usize) -> Vec<u64> {
+    let distance = |row: &[f32]| row.iter().zip(query).map(|(a, b)| (a - b) * (a - b)).sum::<f32>();
+    let rows = vectors.chunks_exact(dim).enumerate().filter(|(at, _)| live(*at));
+    let mut all: Vec<(f32, u64)> = rows.map(|(at, row)| (distance(row), at as u64)).collect();
+    all.sort_by(|a, b| a.0.total_cmp(&b.0));
+    all.into_iter().take(k).map(|(_, at)| at).collect()
+}
+
+fn found(answers: &[(u64, f32)], expected: &[Vec<u64>], k: usize) -> f64 {
+    let rows = answers.chunks(k).zip(expected);
+    let right = rows.map(|(row, expected)| row.iter().filter(|hit| expected.contains(&hit.0)).count());
+    right.sum::<usize>() as f64 / answers.len() as f64
+}
+
+/// Whether deleted records are few, many, or all that is near a query: guided queries find as many of the nearest live ones
+/// as those by f32, none that is deleted, as many as are asked for, at their very distances.
+#[test]
+fn guided_queries_pass_deleted_records_by() {
+    let mut rng = SmallRng::seed_from_u64(31);
+    let k = 10;
+    // Bytes, sketches, bytes that are the vectors.
+    for (dim, whole) in [(24, false), (140, false), (32, true)] {
+        let mut vectors = random(&mut rng, ROWS, dim);
+        let mut queries = random(&mut rng, 60, dim);
+        if whole {
+            vectors.iter_mut().chain(&mut queries).for_each(|x| *x = (*x * 127.0 + 127.0).round());
+        }
+        let index = Index::new(&Params { m: 12, ef_construction: 80, ..Params::new(dim) }).unwrap();
+        add(&index, &vectors, &(0..ROWS as u64).collect::<Vec<_>>()).unwrap();
+        let mut deleted = vec![false; ROWS];
+        // One, some, all around the first queries, most.
+        for part in 0..4 {
+            let more: Vec<usize> = match part {
+                0 => vec![7],
+                1 => (0..ROWS).filter(|at| at % 20 == 3).collect(),
+                2 => {
+                    let near = queries.chunks_exact(dim).take(4);
+                    near.flat_map(|query| nearest(&vectors, dim, query, |_| true, 150)).map(|at| at as usize).collect()
+                }
+                _ => (0..ROWS).filter(|at| at % 3 > 0).collect(),
+            };
+            for at in more {
+                if !std::mem::replace(&mut deleted[at], true) {
+                    index.mark_deleted(at as u64).unwrap();
+                }
+            }
+            let live = |at: usize| !deleted[at];
+            let expected: Vec<Vec<u64>> =
+                queries.chunks_exact(dim).map(|query| nearest(&vectors, dim, query, live, k)).collect();
+            let [f32, guided] = [Exactness::F32, Exactness::Guided].map(|mode| ask(&index, &queries, k, 60, mode));
+            assert!(guided.iter().all(|hit| live(hit.0 as usize)), "dim {dim}, part {part}");
+            type Row<'a> = &'a [(u64, f32)];
+            let is_same = |(row, exact): (Row<'_>, Row<'_>)| {
+                let other =
+                    |hit: &&(u64, f32)| exact.iter().any(|one| one.0 == hit.0 && one.1.to_bits() != hit.1.to_bits());
+                row.iter().find(other).is_none()
+            };
+            assert!(guided.chunks(k).zip(f32.chunks(k)).all(is_same), "dim {dim}, part {part}");
+            let [by_f32, by_codes] = [f32, guided].map(|answers| found(&answers, &expected, k));
+            assert!(by_codes > by_f32 - 0.01, "dim {dim}, part {part}: {by_codes}, by f32 {by_f32}");
+            assert_eq!(ask(&index, &queries[..dim], k, 60, Exactness::Guided).len(), k);
+        }
+    }
+}
