@@ -25,6 +25,7 @@ pub(crate) mod hash_order;
 pub(crate) mod labels;
 pub(crate) mod layout;
 pub(crate) mod links;
+mod memory;
 pub(crate) mod rewrite;
 mod shared;
 pub(crate) mod view;
@@ -68,18 +69,6 @@ pub(crate) struct Addresses {
     pub(crate) uppers: *mut *mut u8,
     pub(crate) levels: *mut i32,
     pub(crate) lengths: *mut f32,
-}
-
-/// What a store takes, in bytes.
-pub(crate) struct Memory {
-    /// Vectors, ground-level lists and labels; what stands beside them; codes.
-    pub(crate) records: usize,
-    pub(crate) beside: usize,
-    pub(crate) codes: usize,
-    /// Of the first two, by what it is.
-    pub(crate) vectors: usize,
-    pub(crate) links: usize,
-    pub(crate) labels: usize,
 }
 
 /// Bytes beside a record, wherever its parts are: level, address of upper lists, lock, mark of a change, length.
@@ -292,29 +281,6 @@ impl Store {
         self.adopt(id, level, memory);
         self.count.store(id + 1, Ordering::Release);
         Ok(())
-    }
-
-    /// Memory in bytes.
-    pub(crate) fn memory(&self) -> Memory {
-        let block = self.records.committed();
-        let (lists, labels) = (self.lists.committed(), self.labels.committed());
-        let uppers = self.upper_bytes.load(Ordering::Relaxed);
-        let sides = self.levels.committed() + self.uppers.committed() + self.locks.committed();
-        let rest = self.dirty.memory() + self.lengths.as_ref().map_or(0, Arena::committed);
-        let layout = &self.layout;
-        let room = block / layout.stride;
-        let (vectors, own_lists, own_labels) = match layout.apart {
-            true => (block, 0, 0),
-            false => (room * layout.vector_bytes, room * layout.ground_list(), room * 8),
-        };
-        Memory {
-            records: block + lists + labels,
-            codes: self.code_bytes.load(Ordering::Relaxed),
-            beside: sides + rest + uppers,
-            vectors,
-            links: own_lists + lists + uppers,
-            labels: own_labels + labels,
-        }
     }
 
     /// Addresses for a host that reaches into the memory; they stay what they are.
