@@ -41,10 +41,8 @@ impl Dot {
         unsafe {
             // Signed bytes are multiplied with signed ones, a row's less 128: the products lack 128 times the query's
             // values, of which two fit 16 bits.
-            let (q, row) = (vreinterpretq_s8_u8(q), vreinterpretq_s8_u8(veorq_u8(row, vdupq_n_u8(0x80))));
-            let acc = vpadalq_s16(acc, vshlq_n_s16::<7>(vpaddlq_s8(q)));
-            let acc = vpadalq_s16(acc, vmull_s8(vget_low_s8(q), vget_low_s8(row)));
-            vpadalq_s16(acc, vmull_high_s8(q, row))
+            let acc = vpadalq_s16(acc, vshlq_n_s16::<7>(vpaddlq_s8(vreinterpretq_s8_u8(q))));
+            SketchDot::step(acc, q, veorq_u8(row, vdupq_n_u8(0x80)))
         }
     }
 
@@ -97,7 +95,7 @@ pub(crate) struct SketchDot;
 
 impl SketchDot {
     /// # Safety
-    /// The CPU has NEON. Levels are below 128: signed and unsigned they are the same.
+    /// The CPU has NEON. Both are taken as signed, which levels, below 128, are as well as unsigned.
     #[inline(always)]
     unsafe fn step(acc: int32x4_t, q: uint8x16_t, levels: uint8x16_t) -> int32x4_t {
         // SAFETY: the caller's promise.
@@ -109,7 +107,7 @@ impl SketchDot {
     }
 
     fn end(sum: i32) -> i32 {
-        -sum
+        Dot::end(sum)
     }
 }
 

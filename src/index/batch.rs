@@ -13,7 +13,7 @@ use crate::params::Exactness;
 use crate::search::certified::Sieve;
 use crate::search::lanes::{make_lanes, Batch, By, Lane, Queries, LANES};
 use crate::search::query::{take_pool, Ask};
-use crate::search::scratch::{Hit, Scratch, Work};
+use crate::search::scratch::{Doubt, Hit, Scratch, Work};
 use crate::store::view::View;
 
 /// Takes the results of a query by its place in the batch.
@@ -43,8 +43,8 @@ impl Shared<'_, '_> {
 }
 
 impl Index {
-    /// Some queries in lanes; `put` takes the results of each. Leaves in `left`, which has all of them, those that have
-    /// to be asked one by one in another way.
+    /// Some queries in lanes; `put` takes the results of each. Returns those that have to be asked one by one in another
+    /// way; None: all of them.
     pub(super) fn query_lanes(
         &self,
         vectors: &[f32],
@@ -52,13 +52,12 @@ impl Index {
         exactness: Exactness,
         scratch: &mut Scratch,
         put: &mut Put<'_>,
-        left: &mut Vec<usize>,
-    ) -> Result<()> {
+    ) -> Result<Option<Vec<usize>>> {
         let Scratch { cell, vector, work, lanes, exact_lanes, doubt, .. } = scratch;
         let entry = self.core.graph().entry();
         let view = View::open(self.store(), cell, self.ruler());
         let Some(entry) = entry.and_then(|(slot, level)| Some((view.slot(slot.id())?, level))) else {
-            return Ok(());
+            return Ok(None);
         };
         let shared = Shared { index: self, view: &view, vectors, ask };
         let count = vectors.len() / self.dim();
@@ -82,19 +81,14 @@ impl Index {
             self.code_engine.run(&batch, lanes, &mut queries)?;
         }
         if work.deletions {
-            if measured.is_some() {
-                left.clear();
-                left.extend(rest.into_iter().chain(rows));
-            }
-            return Ok(());
+            return Ok(measured.map(|_| rest));
         }
         let codes = view.codes().filter(|_| exactness == Exactness::Certified && !view.has_before());
         let on_codes = codes.and_then(|codes| view.on_codes(codes));
         // One alone can be asked in this session as well.
         if count > 1 && measured.is_none() && on_codes.is_none() {
-            return Ok(());
+            return Ok(None);
         }
-        left.clear();
         let mut rows = rows.chain(std::mem::take(&mut rest));
         if let (Some(codes), Some(on_codes)) = (codes, &on_codes) {
             let sieve = Sieve::new(on_codes, codes, view.row_bytes());
@@ -109,7 +103,7 @@ impl Index {
             self.engine.query(&view, view.query(vector.bytes()), Some(entry), ask, work)?;
             put(row, &work.results);
         }
-        Ok(())
+        Ok(Some(Vec::new()))
     }
 }
 
@@ -127,7 +121,7 @@ struct Guided<'a, 'v> {
     rows: &'a mut Range<usize>,
     /// Those for which codes do not do, or which found too few that are not deleted.
     rest: &'a mut Vec<usize>,
-    doubt: &'a mut u32,
+    doubt: &'a mut Doubt,
     results: &'a mut Work,
     put: &'a mut Put<'a>,
 }
@@ -139,7 +133,7 @@ impl Guided<'_, '_> {
     }
 
     /// Drops the deleted from what a walk has found. False: another would find more that are not.
-    fn drop_deleted(&mut self, lane: &mut Lane) -> bool {
+    fn drop_deleted(&self, lane: &mut Lane) -> bool {
         let view = self.shared.view;
         let (_, ef) = self.measured.for_query(&lane.coded, self.shared.ask.ef, QUERY_SHARE);
         let near = &mut lane.work.near;
@@ -163,8 +157,7 @@ impl Guided<'_, '_> {
 impl Queries<i32> for Guided<'_, '_> {
     fn begin(&mut self, lane: &mut Lane) -> bool {
         for row in &mut *self.rows {
-            if self.more > 0 && *self.doubt >= DOUBTFUL {
-                *self.doubt -= 1;
+            if self.more > 0 && self.doubt.prevails() {
                 self.rest.push(row);
                 continue;
             }
@@ -183,11 +176,11 @@ impl Queries<i32> for Guided<'_, '_> {
     fn go_on(&mut self, lane: &mut Lane, steps: usize) -> bool {
         if self.more > 0 && steps == 0 {
             if !self.drop_deleted(lane) {
-                *self.doubt = (*self.doubt + IN_VAIN).min(2 * DOUBTFUL);
+                self.doubt.rise();
                 self.rest.push(lane.row);
                 return false;
             }
-            *self.doubt = self.doubt.saturating_sub(1);
+            self.doubt.fall();
         }
         let Shared { index, view, ask, .. } = self.shared;
         match self.beside(lane) {
@@ -224,20 +217,14 @@ struct Certified<'a, 'v> {
     rows: &'a mut dyn Iterator<Item = usize>,
     /// Those for which codes do not do.
     rest: &'a mut Vec<usize>,
-    doubt: &'a mut u32,
+    doubt: &'a mut Doubt,
     put: &'a mut Put<'a>,
 }
-
-/// What a query that codes were in vain for adds to the doubt whether they do, of which any other takes one away; from
-/// that many on queries are asked without.
-const IN_VAIN: u32 = 8;
-const DOUBTFUL: u32 = 24;
 
 impl Queries<f32> for Certified<'_, '_> {
     fn begin(&mut self, lane: &mut Lane<f32>) -> bool {
         for row in &mut *self.rows {
-            if *self.doubt >= DOUBTFUL {
-                *self.doubt -= 1;
+            if self.doubt.prevails() {
                 self.rest.push(row);
                 continue;
             }
@@ -256,7 +243,7 @@ impl Queries<f32> for Certified<'_, '_> {
     fn go_on(&mut self, lane: &mut Lane<f32>, steps: usize) -> bool {
         let Shared { view, ask, .. } = self.shared;
         if lane.sifted.gave_up() {
-            *self.doubt = (*self.doubt + IN_VAIN).min(2 * DOUBTFUL);
+            self.doubt.rise();
             self.rest.push(lane.row);
             return false;
         }
@@ -266,7 +253,7 @@ impl Queries<f32> for Certified<'_, '_> {
         }
         lane.work.results.clear();
         take_pool(view, ask.k, &mut lane.work);
-        *self.doubt = self.doubt.saturating_sub(1);
+        self.doubt.fall();
         (self.put)(lane.row, &lane.work.results);
         false
     }

@@ -127,14 +127,16 @@ impl Index {
     ) -> Result<()> {
         // Read before a session opens: a record that is replaced meanwhile counts as deleted until it is complete.
         scratch.work.deletions = self.has_deletions();
-        let mut left: Vec<usize> = (0..queries.len() / self.dim()).collect();
+        let (mut all, mut some) = (0..queries.len() / self.dim(), Vec::new());
         // Guided answers need not be those of hnswlib's heaps.
         let can_walk = !scratch.work.deletions || exactness.may_be_guided() && self.few_are_deleted();
         if can_walk && ask.accept.is_none() {
             let mut put = |row: usize, hits: &[Hit<f32>]| lock(outputs).row(first + row, ask.k, hits);
-            self.query_lanes(queries, ask, exactness, scratch, &mut put, &mut left)?;
+            if let Some(left) = self.query_lanes(queries, ask, exactness, scratch, &mut put)? {
+                (all, some) = (0..0, left);
+            }
         }
-        for row in left {
+        for row in all.chain(some) {
             let query = &queries[row * self.dim()..][..self.dim()];
             self.query_one(query, ask, exactness, scratch)?;
             lock(outputs).row(first + row, ask.k, &scratch.work.results);

@@ -40,6 +40,33 @@ impl<D: Distance> Hit<D> {
     }
 }
 
+/// Whether queries side by side are worth it (`crate::index::batch`), where they may turn out to have been in vain.
+#[derive(Default)]
+pub(crate) struct Doubt(u32);
+
+impl Doubt {
+    /// What a query in vain adds, of which any other takes one away; from that many on queries are asked one by one.
+    const IN_VAIN: u32 = 8;
+    const DOUBTFUL: u32 = 24;
+
+    /// Whether the next query is asked alone, which takes some doubt away.
+    pub(crate) fn prevails(&mut self) -> bool {
+        let prevails = self.0 >= Self::DOUBTFUL;
+        self.0 -= u32::from(prevails);
+        prevails
+    }
+
+    /// A query was in vain.
+    pub(crate) fn rise(&mut self) {
+        self.0 = (self.0 + Self::IN_VAIN).min(2 * Self::DOUBTFUL);
+    }
+
+    /// One was not.
+    pub(crate) fn fall(&mut self) {
+        self.0 = self.0.saturating_sub(1);
+    }
+}
+
 /// A found record as C sees it.
 #[repr(C)]
 #[derive(Clone, Copy)]
@@ -135,8 +162,7 @@ pub(crate) struct Scratch {
     pub(crate) lanes: Vec<Lane>,
     /// Those that vectors guide.
     pub(crate) exact_lanes: Vec<Lane<f32>>,
-    /// Whether certified queries are in vain (`crate::index::batch`).
-    pub(crate) doubt: u32,
+    pub(crate) doubt: Doubt,
     /// The candidates of a block of new records.
     pub(crate) scan: Scan,
     home: Arc<Home>,
@@ -185,7 +211,7 @@ impl Scratches {
                 vector,
                 lanes,
                 exact_lanes,
-                doubt: 0,
+                doubt: Doubt::default(),
                 scan,
                 home: Arc::clone(&self.0),
             })
