@@ -54,7 +54,7 @@ impl Index {
         }
         let threads = super::query::threads_for(threads, labels.len(), ROWS_PER_THREAD);
         // New labels are what is looked up, and they find no vacant places.
-        let looks_up = mode.guided && !mode.update_only && !(mode.replace_deleted && self.has_deletions());
+        let looks_up = mode.guided && !mode.update_only && !(mode.replace_deleted && self.deletions().any());
         let at_once = if looks_up { rows_at_once(labels.len(), threads) } else { 1 };
         let (next, failed) = (AtomicUsize::new(0), AtomicUsize::new(usize::MAX));
         let rows = Rows { next, at_once, threads, failed, keep_going };
@@ -175,7 +175,7 @@ impl Index {
     pub(super) fn insert(&self, label: u64, length: f32, guided: Option<usize>, scratch: &mut Scratch) -> Result<()> {
         self.check_capacity()?;
         let Scratch { cell, work, integers, vector, lanes, scan, .. } = scratch;
-        work.deletions = self.has_deletions();
+        work.deletions = self.deletions();
         work.ef_construction = self.ef_construction;
         let level = self.core.graph().draw_level();
         let view = View::open(self.store(), cell, self.ruler());
@@ -222,7 +222,7 @@ impl Index {
         if revive {
             self.deleted.fetch_sub(1, Ordering::Release);
         }
-        work.deletions = self.has_deletions();
+        work.deletions = self.deletions();
         work.ef_construction = self.ef_construction;
         let view = View::open(self.store(), cell, self.ruler());
         self.engine.update(self.core.graph(), &view, slot, &mut || true, work)

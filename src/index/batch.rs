@@ -1,5 +1,5 @@
-//! Several queries at once on an index without deleted records, or guided ones with few: by codes or sketches, or by vectors, with codes that
-//! save most of them. Those for which codes do not do are asked one by one, as those on f32 alone are: a walk on
+//! Several queries at once on an index where few records are deleted: by codes or sketches, or by vectors, with codes
+//! that save most of them. Those for which codes do not do are asked one by one, as those on f32 alone are: a walk on
 //! vectors keeps all of a core's requests to memory under way by itself, and side by side such walks are 0.94 to 0.99
 //! as fast.
 
@@ -11,6 +11,7 @@ use crate::codes::Codes;
 use crate::error::Result;
 use crate::params::Exactness;
 use crate::search::certified::Sieve;
+use crate::search::deletions::Deletions;
 use crate::search::lanes::{make_lanes, Batch, By, Lane, Queries, LANES};
 use crate::search::query::{take_pool, Ask};
 use crate::search::scratch::{Doubt, Hit, Scratch, Work};
@@ -26,6 +27,7 @@ struct Shared<'a, 'v> {
     /// All of them, one after the other.
     vectors: &'a [f32],
     ask: Ask<'a>,
+    deletions: Deletions,
 }
 
 impl Shared<'_, '_> {
@@ -43,8 +45,8 @@ impl Shared<'_, '_> {
 }
 
 impl Index {
-    /// Some queries in lanes; `put` takes the results of each. Returns those that have to be asked one by one in another
-    /// way; None: all of them.
+    /// Some queries in lanes; `put` takes the results of each. Returns those that have to be asked one by one in
+    /// another way; None: all of them.
     pub(super) fn query_lanes(
         &self,
         vectors: &[f32],
@@ -53,13 +55,14 @@ impl Index {
         scratch: &mut Scratch,
         put: &mut Put<'_>,
     ) -> Result<Option<Vec<usize>>> {
-        let Scratch { cell, vector, work, lanes, exact_lanes, doubt, .. } = scratch;
+        let Scratch { cell, vector, work, lanes, exact_lanes, .. } = scratch;
         let entry = self.core.graph().entry();
         let view = View::open(self.store(), cell, self.ruler());
         let Some(entry) = entry.and_then(|(slot, level)| Some((view.slot(slot.id())?, level))) else {
             return Ok(None);
         };
-        let shared = Shared { index: self, view: &view, vectors, ask };
+        let deletions = work.deletions;
+        let shared = Shared { index: self, view: &view, vectors, ask, deletions };
         let count = vectors.len() / self.dim();
         let guided = exactness.may_be_guided();
         let measured = view.codes().and_then(|codes| {
@@ -73,15 +76,13 @@ impl Index {
         if let Some((codes, lossless, measured)) = &measured {
             let lanes = make_lanes(lanes, count.min(LANES), self.store());
             let batch = Batch { walk: &measured.walk, by: measured.by(), sieve: None, entry };
-            let more = if work.deletions { self.deleted_among(ask.ef, view.count()) } else { 0 };
             let (lossless, rows, rest, results) = (*lossless, &mut rows, &mut rest, &mut *work);
-            let (shared, doubt) = (&shared, &mut *doubt);
-            let mut queries =
-                Guided { shared, codes, measured, lossless, guided, more, rows, rest, doubt, results, put };
+            let shared = &shared;
+            let mut queries = Guided { shared, codes, measured, lossless, guided, rows, rest, results, put };
             self.code_engine.run(&batch, lanes, &mut queries)?;
         }
-        if work.deletions {
-            return Ok(measured.map(|_| rest));
+        if deletions.any() && exactness != Exactness::Certified && measured.is_some() {
+            return Ok(Some(rest));
         }
         let codes = view.codes().filter(|_| exactness == Exactness::Certified && !view.has_before());
         let on_codes = codes.and_then(|codes| view.on_codes(codes));
@@ -94,11 +95,12 @@ impl Index {
             let sieve = Sieve::new(on_codes, codes, view.row_bytes());
             let batch = Batch { walk: &view, by: By::Vectors, sieve: Some(sieve), entry };
             let lanes = make_lanes(exact_lanes, count.min(LANES), self.store());
-            let (rows, rest) = (&mut rows, &mut rest);
+            let (rows, rest, doubt) = (&mut rows, &mut rest, &mut work.doubt);
             let mut queries = Certified { shared: &shared, codes, rows, rest, doubt, put };
             self.code_engine.run_exact(&batch, lanes, &mut queries)?;
         }
-        for row in rest.into_iter().chain(rows) {
+        for (row, was_asked) in rest.into_iter().map(|row| (row, true)).chain(rows.map(|row| (row, false))) {
+            work.deletions = if was_asked { deletions.to_heaps() } else { deletions };
             self.prepare(shared.vector(row), vector);
             self.engine.query(&view, view.query(vector.bytes()), Some(entry), ask, work)?;
             put(row, &work.results);
@@ -116,12 +118,9 @@ struct Guided<'a, 'v> {
     lossless: bool,
     /// Others may be guided, too.
     guided: bool,
-    /// How many more a walk keeps, for those of them that are deleted; 0: none is.
-    more: usize,
     rows: &'a mut Range<usize>,
     /// Those for which codes do not do, or which found too few that are not deleted.
     rest: &'a mut Vec<usize>,
-    doubt: &'a mut Doubt,
     results: &'a mut Work,
     put: &'a mut Put<'a>,
 }
@@ -130,16 +129,6 @@ impl Guided<'_, '_> {
     /// Codes that measure what a walk on sketches found before its vectors do.
     fn beside(&self, lane: &Lane) -> Option<&View<'_>> {
         self.measured.beside.as_ref().filter(|_| lane.coded.lossless)
-    }
-
-    /// Drops the deleted from what a walk has found. False: another would find more that are not.
-    fn drop_deleted(&self, lane: &mut Lane) -> bool {
-        let view = self.shared.view;
-        let (_, ef) = self.measured.for_query(&lane.coded, self.shared.ask.ef, QUERY_SHARE);
-        let near = &mut lane.work.near;
-        let saw_all = near.len() < lane.ef;
-        near.retain(|near| !view.is_deleted(near.slot));
-        saw_all || near.len() >= ef
     }
 
     /// Asks for the labels of the nearest, and for their vectors unless codes are the vectors.
@@ -157,7 +146,7 @@ impl Guided<'_, '_> {
 impl Queries<i32> for Guided<'_, '_> {
     fn begin(&mut self, lane: &mut Lane) -> bool {
         for row in &mut *self.rows {
-            if self.more > 0 && self.doubt.prevails() {
+            if self.shared.deletions.any() && self.results.doubt.prevails() {
                 self.rest.push(row);
                 continue;
             }
@@ -165,7 +154,8 @@ impl Queries<i32> for Guided<'_, '_> {
             lane.coded.lossless &= self.lossless;
             if lane.coded.lossless || self.guided && lane.coded.is_usable() {
                 let (_, ef) = self.measured.for_query(&lane.coded, self.shared.ask.ef, QUERY_SHARE);
-                lane.ef = ef.saturating_add(self.more).min(self.shared.view.count());
+                lane.ef = ef.min(self.shared.view.count());
+                lane.work.deletions = self.shared.deletions;
                 return true;
             }
             self.rest.push(row);
@@ -174,13 +164,13 @@ impl Queries<i32> for Guided<'_, '_> {
     }
 
     fn go_on(&mut self, lane: &mut Lane, steps: usize) -> bool {
-        if self.more > 0 && steps == 0 {
-            if !self.drop_deleted(lane) {
-                self.doubt.rise();
+        if steps == 0 && self.shared.deletions.any() {
+            if !lane.has_all {
+                self.results.doubt.learn(false);
                 self.rest.push(lane.row);
                 return false;
             }
-            self.doubt.fall();
+            self.results.doubt.learn(true);
         }
         let Shared { index, view, ask, .. } = self.shared;
         match self.beside(lane) {
@@ -232,6 +222,7 @@ impl Queries<f32> for Certified<'_, '_> {
             // Of a query beyond the trained range codes tell little.
             if lane.coded.is_usable() && !lane.coded.is_outside {
                 lane.ef = self.shared.ask.ef.min(self.shared.view.count());
+                lane.work.deletions = self.shared.deletions;
                 lane.sifted.proof = self.codes.quantiser().proof(lane.vector.floats(), &lane.coded);
                 return true;
             }
@@ -242,19 +233,18 @@ impl Queries<f32> for Certified<'_, '_> {
 
     fn go_on(&mut self, lane: &mut Lane<f32>, steps: usize) -> bool {
         let Shared { view, ask, .. } = self.shared;
-        if lane.sifted.gave_up() {
-            self.doubt.rise();
-            self.rest.push(lane.row);
-            return false;
-        }
-        if steps == 0 {
+        let was_worth_it = !lane.sifted.gave_up() && lane.has_all;
+        if was_worth_it && steps == 0 {
             lane.work.near.iter().take(ask.k).for_each(|near| view.prefetch_label(near.slot));
             return true;
         }
-        lane.work.results.clear();
-        take_pool(view, ask.k, &mut lane.work);
-        self.doubt.fall();
-        (self.put)(lane.row, &lane.work.results);
+        let was_worth_it = was_worth_it && take_pool(view, ask.k, &mut lane.work);
+        self.doubt.learn(was_worth_it);
+        if was_worth_it {
+            (self.put)(lane.row, &lane.work.results);
+        } else {
+            self.rest.push(lane.row);
+        }
         false
     }
 }

@@ -212,7 +212,7 @@ impl Index {
             if !begun || scan.len() < scan::LEAST || !scan.is_by(codes) {
                 return scan.forget();
             }
-            if !scan.run(&measured.walk, codes.levels().filter(|_| sketches), self.has_deletions()) {
+            if !scan.run(&measured.walk, codes.levels().filter(|_| sketches), self.deletions().any()) {
                 return;
             }
         }
@@ -252,7 +252,7 @@ impl Index {
         let (query, ef) = measured.for_query(coded, self.ef_construction, LINK_SHARE);
         let found_among = guided
             .filter(|_| scan.is_by(codes))
-            .and_then(|row| scan.take(row, &measured.walk, deletions, &mut walk.near));
+            .and_then(|row| scan.take(row, &measured.walk, deletions.any(), &mut walk.near));
         let ef = if found_among.is_some() { self.ef_construction } else { ef };
         let engine = &self.code_engine;
         let mut guide =

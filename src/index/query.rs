@@ -126,28 +126,28 @@ impl Index {
         outputs: &Mutex<Outputs<'_>>,
     ) -> Result<()> {
         // Read before a session opens: a record that is replaced meanwhile counts as deleted until it is complete.
-        scratch.work.deletions = self.has_deletions();
+        scratch.work.deletions = self.deletions();
         let (mut all, mut some) = (0..queries.len() / self.dim(), Vec::new());
-        // Guided answers need not be those of hnswlib's heaps.
-        let can_walk = !scratch.work.deletions || exactness.may_be_guided() && self.few_are_deleted();
-        if can_walk && ask.accept.is_none() {
+        if ask.accept.is_none() && scratch.work.deletions.spare(ask.ef).is_some() {
             let mut put = |row: usize, hits: &[Hit<f32>]| lock(outputs).row(first + row, ask.k, hits);
             if let Some(left) = self.query_lanes(queries, ask, exactness, scratch, &mut put)? {
                 (all, some) = (0..0, left);
             }
         }
-        for row in all.chain(some) {
+        for (row, was_asked) in all.map(|row| (row, false)).chain(some.into_iter().map(|row| (row, true))) {
             let query = &queries[row * self.dim()..][..self.dim()];
+            let deletions = self.deletions();
+            scratch.work.deletions = if was_asked { deletions.to_heaps() } else { deletions };
             self.query_one(query, ask, exactness, scratch)?;
             lock(outputs).row(first + row, ask.k, &scratch.work.results);
         }
         Ok(())
     }
 
+    /// One query; what the scratch has about deletions is from before its session.
     fn query_one(&self, query: &[f32], ask: Ask<'_>, exactness: Exactness, scratch: &mut Scratch) -> Result<()> {
         make_lanes(&mut scratch.lanes, 1, self.store());
         self.prepare(query, &mut scratch.vector);
-        scratch.work.deletions = self.has_deletions();
         let Scratch { cell, work, vector, lanes, .. } = scratch;
         let entry = self.core.graph().entry();
         let view = View::open(self.store(), cell, self.ruler());

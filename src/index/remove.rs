@@ -4,6 +4,7 @@ use std::sync::atomic::Ordering;
 
 use super::Index;
 use crate::error::{Error, Result};
+use crate::search::deletions::Deletions;
 
 impl Index {
     /// Deletes a label.
@@ -47,22 +48,13 @@ impl Index {
         })
     }
 
-    /// Whether there may be deleted records.
-    pub(super) fn has_deletions(&self) -> bool {
-        !self.is_counted() || self.deleted.load(Ordering::Acquire) != 0
-    }
-
-    /// Whether so few records are deleted that a walk which keeps more than it would otherwise mostly finds as many
-    /// live ones.
-    pub(super) fn few_are_deleted(&self) -> bool {
-        self.is_counted() && self.deleted.load(Ordering::Acquire) <= self.count() / 4
-    }
-
-    /// How many of the `ef` nearest of `count` records may be deleted where it is by chance: what is expected and three
-    /// deviations, at least one.
-    pub(super) fn deleted_among(&self, ef: usize, count: usize) -> usize {
-        let expected = ef as f64 * self.deleted.load(Ordering::Acquire) as f64 / count.max(1) as f64;
-        (expected + 3.0 * expected.sqrt()).ceil().max(1.0) as usize
+    /// What searches are told.
+    pub(super) fn deletions(&self) -> Deletions {
+        if self.is_counted() {
+            Deletions::new(self.deleted.load(Ordering::Acquire), self.count())
+        } else {
+            Deletions::UNKNOWN
+        }
     }
 
     /// Deleted records.

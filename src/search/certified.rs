@@ -103,7 +103,7 @@ impl<'a, 'v> Sieve<'a, 'v> {
             }
         }
         let bound = pending.bound(pool, |key| proof.highest(key));
-        *gave_up |= !pending.trim(bound, pool.ef());
+        *gave_up |= !pending.trim(bound, pool.kept());
         Ok(())
     }
 }
@@ -121,8 +121,7 @@ impl Sifted {
     /// Ids of records that have to be measured before the pool's next is expanded.
     #[inline(always)]
     pub(crate) fn take(&mut self, pool: &Pool, ids: &mut [u32; AT_ONCE]) -> usize {
-        let limit = pool.next_key().unwrap_or(pool.bound_key());
-        self.pending.take(limit, |key| self.proof.highest(key), ids)
+        self.pending.take(pool.next_key(), |key| self.proof.highest(key), ids)
     }
 
     /// Puts those that were measured into the pool.

@@ -3,13 +3,14 @@
 
 use crate::codes::quantiser::CodedQuery;
 use crate::codes::Codes;
-use crate::distance::kernel::Kernel;
+use crate::distance::kernel::{Distance, Kernel};
 use crate::error::Result;
 use crate::search::beam::search_ground;
 use crate::search::descend::to_ground;
 use crate::search::filter::Accept;
 use crate::search::heap::Near;
 use crate::search::layer::search_layer;
+use crate::search::query::live;
 use crate::search::scratch::{Hit, Work};
 use crate::store::view::{Query, View};
 use crate::store::Slot;
@@ -78,17 +79,27 @@ pub(crate) fn walk<K: Kernel>(
     work.near.clear();
     let Some(start) = to_ground::<K>(view, query, entry, work)? else { return Ok(()) };
     let ef = ef.min(view.count());
-    if work.deletions || accept.is_some() {
-        search_layer::<K>(view, query, start.slot, 0, ef, accept, work)?;
-        let Work { found, near, .. } = work;
-        near.extend_from_slice(found.items());
-        near.sort_unstable_by(|a, b| crate::distance::kernel::Distance::order(&a.distance, &b.distance));
-    } else {
-        search_ground::<K>(view, query, start, ef, work)?;
-        let Work { pool, near, .. } = work;
-        near.extend(pool.iter().filter_map(|(id, distance)| Some(Near { distance, slot: view.slot(id)? })));
+    if let Some(spare) = work.deletions.spare(ef).filter(|_| accept.is_none()) {
+        search_ground::<K>(view, query, start, (ef, spare), work)?;
+        if take_near(view, ef, work) {
+            return Ok(());
+        }
     }
+    search_layer::<K>(view, query, start.slot, 0, ef, accept, work)?;
+    let Work { found, near, .. } = work;
+    near.clear();
+    near.extend_from_slice(found.items());
+    near.sort_unstable_by(|a, b| Distance::order(&a.distance, &b.distance));
     Ok(())
+}
+
+/// Leaves the `ef` nearest live records of the pool in `work.near`. False: there may be others.
+#[inline(always)]
+pub(crate) fn take_near<D: Distance>(view: &View<'_>, ef: usize, work: &mut Work<D>) -> bool {
+    let Work { pool, near, deletions, .. } = work;
+    near.clear();
+    near.extend(live(view, pool, *deletions).take(ef));
+    !deletions.any() || !pool.has_lost() && (near.len() == ef || !pool.is_full())
 }
 
 /// Adds to `work.near`, which has the nearest of the first `count` records, those of the others that are as near as the
@@ -108,7 +119,8 @@ pub(crate) fn add_younger<K: Kernel<Distance = i32>>(
     while next < view.count() {
         let end = view.count().min(next + hop.slots.len());
         let others = (next..end).filter_map(|id| view.slot(id as u32));
-        let are_linked = |slot: &Slot| view.store().links0(*slot).len() > 0 && !(*deletions && view.is_deleted(*slot));
+        let are_linked =
+            |slot: &Slot| view.store().links0(*slot).len() > 0 && !(deletions.any() && view.is_deleted(*slot));
         let some = hop.take(others.filter(are_linked));
         hop.measure::<K>(view, query, some);
         // Without memory they are not linked to.

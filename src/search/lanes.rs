@@ -11,6 +11,7 @@ use crate::codes::quantiser::CodedQuery;
 use crate::distance::kernel::{Distance, Kernel};
 use crate::error::Result;
 use crate::search::certified::{Sieve, Sifted};
+use crate::search::guided::take_near;
 use crate::search::heap::Near;
 use crate::search::pending::AT_ONCE;
 use crate::search::scratch::Work;
@@ -48,6 +49,8 @@ pub(crate) struct Lane<D = i32> {
     pub(crate) work: Work<D>,
     /// What codes prove for it, in a batch with a sieve.
     pub(crate) sifted: Sifted,
+    /// Not so many deleted records were met that others may be missing.
+    pub(crate) has_all: bool,
     stage: Stage,
     nearest: Near<D>,
     /// Slots in the hop that wait to be measured.
@@ -64,6 +67,7 @@ impl<D: Distance> Lane<D> {
             ef: 0,
             work: Work::default(),
             sifted: Sifted::default(),
+            has_all: true,
             stage: Stage::Idle,
             nearest: Near { distance: D::default(), slot: Slot::FIRST },
             waiting: 0,
@@ -201,8 +205,8 @@ fn start<K: Kernel, const SIEVE: bool>(batch: &Batch<'_, '_>, lane: &mut Lane<K:
 fn reach<K: Kernel>(batch: &Batch<'_, '_>, lane: &mut Lane<K::Distance>, level: usize) -> Result<()> {
     lane.stage = Stage::Read(level);
     if level == 0 {
-        let Work { visited, pool, .. } = &mut lane.work;
-        pool.reset(lane.ef)?;
+        let Work { visited, pool, deletions, .. } = &mut lane.work;
+        pool.reset(lane.ef, deletions.spare(lane.ef).unwrap_or(0))?;
         pool.insert::<K>(lane.nearest.distance, lane.nearest.slot);
         visited.insert(lane.nearest.slot);
         batch.walk.store().links0(lane.nearest.slot).prefetch();
@@ -223,7 +227,7 @@ fn read<K: Kernel, const SIEVE: bool>(batch: &Batch<'_, '_>, lane: &mut Lane<K::
 #[inline(always)]
 fn read_ground<D: Distance, const SIEVE: bool>(batch: &Batch<'_, '_>, lane: &mut Lane<D>) {
     let view = batch.walk;
-    let Work { visited, hop, pool, near, .. } = &mut lane.work;
+    let Work { visited, hop, pool, deletions, .. } = &mut lane.work;
     let gave_up = SIEVE && lane.sifted.gave_up();
     if batch.is_lazy::<SIEVE>() && !gave_up {
         let mut ids = [0; AT_ONCE];
@@ -236,10 +240,10 @@ fn read_ground<D: Distance, const SIEVE: bool>(batch: &Batch<'_, '_>, lane: &mut
         }
     }
     let next = if gave_up { None } else { pool.next().and_then(|id| view.slot(id)) };
-    let Some(slot) = next else {
+    let mut is_lost = |slot: &Slot| deletions.any() && view.is_deleted(*slot) && !pool.pass_by(*slot);
+    let Some(slot) = next.filter(|slot| !is_lost(slot)) else {
         visited.clear();
-        near.clear();
-        near.extend(pool.iter().filter_map(|(id, distance)| Some(Near { distance, slot: view.slot(id)? })));
+        lane.has_all = take_near(view, lane.ef, &mut lane.work);
         lane.stage = Stage::Walked(0);
         return;
     };

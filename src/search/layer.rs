@@ -42,7 +42,7 @@ fn walk<K: Kernel>(
     // The frontier is a heap of reversed distances, as hnswlib's, so that equal ones move alike.
     let mut bound = K::Distance::from_key(view.ruler().farthest());
     // A record's flag is in a cache line of its own: not looked at where nothing is deleted (6 % of an insertion).
-    let deletions = work.deletions;
+    let deletions = work.deletions.any();
     let Work { visited, hop, frontier, found, steps, .. } = work;
     frontier.clear();
     found.clear();

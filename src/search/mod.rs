@@ -1,8 +1,8 @@
 //! Finding neighbours: the descent through the upper levels, the search of one level, and what they work with.
 //!
 //! Two searches of a level exist. [`layer`] keeps hnswlib's two heaps, tie for tie: construction uses it, because a
-//! graph must come out the same, and queries on an index with deleted records or with a filter do. [`beam`] keeps one
-//! sorted pool; it is for queries on an index without any, which is the usual case.
+//! graph must come out the same, and queries with a filter, or where much is deleted, do. [`beam`] keeps one sorted
+//! pool, which is faster; it is for all others ([`deletions`]).
 //!
 //! Where an index has codes ([`crate::codes`]), both run on these instead of the vectors, and [`guided`] measures the
 //! best of what they found exactly. [`lanes`] does so for several queries of a batch at once. [`certified`] queries
@@ -11,6 +11,7 @@
 pub(crate) mod beam;
 pub(crate) mod certified;
 pub(crate) mod code_engine;
+pub(crate) mod deletions;
 pub(crate) mod descend;
 pub(crate) mod engine;
 pub(crate) mod filter;

@@ -73,7 +73,7 @@ impl Pending {
         }
         let (entries, known) = (&self.list[FRONT + self.head..FRONT + self.end], pool.entries());
         // The nearest of both, so many of the pool that its last is not farther than the last pending one may be.
-        let missing = pool.ef() - known.len();
+        let missing = pool.kept() - known.len();
         if entries.first().is_none_or(|first| key(*first) == 0) {
             return u32::MAX;
         }
@@ -156,7 +156,7 @@ mod tests {
 
         fn start(&self, ef: usize) -> (Pool, Vec<bool>) {
             let (mut pool, mut seen) = (Pool::default(), vec![false; COUNT]);
-            pool.reset(ef).unwrap();
+            pool.reset(ef, 0).unwrap();
             pool.insert::<L2>(self.distances[0], self.slots[0]);
             seen[0] = true;
             (pool, seen)
@@ -182,7 +182,7 @@ mod tests {
             let highest = |lowest: u32| lowest + self.width;
             loop {
                 let mut ids = [0; AT_ONCE];
-                let count = pending.take(pool.next_key().unwrap_or(pool.bound_key()), highest, &mut ids);
+                let count = pending.take(pool.next_key(), highest, &mut ids);
                 *measured += count;
                 for id in &ids[..count] {
                     if !pool.admit::<L2>(self.distances[*id as usize].pool_key(), self.slots[*id as usize]) {

@@ -3,10 +3,12 @@
 use crate::distance::kernel::{Distance, Kernel};
 use crate::error::{cancelled, Result};
 use crate::search::beam::search_ground;
+use crate::search::deletions::Deletions;
 use crate::search::descend::to_ground;
 use crate::search::filter::Accept;
 use crate::search::heap::Near;
 use crate::search::layer::{keep_nearest, search_layer};
+use crate::search::pool::Pool;
 use crate::search::scratch::{Hit, Work};
 use crate::search::until::{search_until, Stop};
 use crate::store::view::{Query, View};
@@ -55,31 +57,51 @@ pub(crate) fn query<K: Kernel>(
     if let Some(stop) = ask.stop {
         search_until::<K>(view, query, start.slot, ask.accept, stop, work)?;
         drain_found(view, work);
-    } else if work.deletions || ask.accept.is_some() || ask.ties_as_in_heaps || !K::Distance::POOLED {
-        let above = work.steps;
-        let ended = search_layer::<K>(view, query, start.slot, 0, ef, ask.accept, work);
-        work.steps = above;
-        ended?;
-        keep_nearest(&mut work.found, ask.k);
-        take_found(view, work);
-    } else {
-        search_ground::<K>(view, query, start, ef, work)?;
-        take_pool(view, ask.k, work);
+        return Ok(());
     }
+    let is_pooled = ask.accept.is_none() && !ask.ties_as_in_heaps && K::Distance::POOLED;
+    if let Some(spare) = work.deletions.spare(ef).filter(|_| is_pooled) {
+        if !(work.deletions.any() && work.doubt.prevails()) {
+            search_ground::<K>(view, query, start, (ef, spare), work)?;
+            let has_all = take_pool(view, ask.k, work);
+            if work.deletions.any() {
+                work.doubt.learn(has_all);
+            }
+            if has_all {
+                return Ok(());
+            }
+        }
+    }
+    let above = work.steps;
+    let ended = search_layer::<K>(view, query, start.slot, 0, ef, ask.accept, work);
+    work.steps = above;
+    ended?;
+    keep_nearest(&mut work.found, ask.k);
+    take_found(view, work);
     Ok(())
 }
 
-/// The `k` nearest of the pool.
+/// Leaves the `k` nearest live records of the pool in `work.results`. False: there may be others.
 #[inline(always)]
-pub(crate) fn take_pool<D: Distance>(view: &View<'_>, k: usize, work: &mut Work<D>) {
-    let Work { pool, results, .. } = work;
-    for (id, distance) in pool.iter().take(k) {
-        if let Some(slot) = view.slot(id) {
-            results.push(Hit { distance, label: view.label(slot), slot });
-        }
-    }
+pub(crate) fn take_pool<D: Distance>(view: &View<'_>, k: usize, work: &mut Work<D>) -> bool {
+    let Work { pool, results, deletions, .. } = work;
+    results.clear();
+    let hits = live(view, pool, *deletions).take(k);
+    results.extend(hits.map(|near| Hit { distance: near.distance, label: view.label(near.slot), slot: near.slot }));
     // Nearest first already; equal ones by label.
     results.sort_by(Hit::order);
+    !deletions.any() || !pool.has_lost() && (results.len() == k || !pool.is_full())
+}
+
+/// What is not deleted in a pool, nearest first.
+#[inline(always)]
+pub(crate) fn live<'a, D: Distance>(
+    view: &'a View<'_>,
+    pool: &'a Pool,
+    deletions: Deletions,
+) -> impl Iterator<Item = Near<D>> + 'a {
+    let near = pool.iter().filter_map(|(id, distance)| Some(Near { distance, slot: view.slot(id)? }));
+    near.filter(move |near| !(deletions.any() && view.is_deleted(near.slot)))
 }
 
 /// Equal distances stay as hnswlib's heap hands them out: what a host's stop condition makes of the end of the row may
@@ -97,6 +119,7 @@ fn drain_found<D: Distance>(view: &View<'_>, work: &mut Work<D>) {
 fn take_found<D: Distance>(view: &View<'_>, work: &mut Work<D>) {
     let Work { found, results, .. } = work;
     let hit = |near: &Near<D>| Hit { distance: near.distance, label: view.label(near.slot), slot: near.slot };
+    results.clear();
     results.extend(found.items().iter().map(hit));
     results.sort_unstable_by(Hit::order);
 }

@@ -11,6 +11,7 @@ use std::sync::{Arc, Mutex};
 use crate::distance::kernel::Distance;
 use crate::error::Result;
 use crate::graph::select::Pruning;
+use crate::search::deletions::Deletions;
 use crate::search::heap::{Heap, Near};
 use crate::search::hop::Hop;
 use crate::search::lanes::Lane;
@@ -40,30 +41,26 @@ impl<D: Distance> Hit<D> {
     }
 }
 
-/// Whether queries side by side are worth it (`crate::index::batch`), where they may turn out to have been in vain.
+/// Whether ways of querying are worth it that may turn out to have been in vain: with spare places of a pool, certified
+/// by codes.
 #[derive(Default)]
 pub(crate) struct Doubt(u32);
 
 impl Doubt {
-    /// What a query in vain adds, of which any other takes one away; from that many on queries are asked one by one.
+    /// What a query in vain adds, of which any other takes one away; from that many on queries are asked the other way.
     const IN_VAIN: u32 = 8;
     const DOUBTFUL: u32 = 24;
 
-    /// Whether the next query is asked alone, which takes some doubt away.
+    /// Whether the next query is asked the other way, which takes some doubt away.
     pub(crate) fn prevails(&mut self) -> bool {
         let prevails = self.0 >= Self::DOUBTFUL;
         self.0 -= u32::from(prevails);
         prevails
     }
 
-    /// A query was in vain.
-    pub(crate) fn rise(&mut self) {
-        self.0 = (self.0 + Self::IN_VAIN).min(2 * Self::DOUBTFUL);
-    }
-
-    /// One was not.
-    pub(crate) fn fall(&mut self) {
-        self.0 = self.0.saturating_sub(1);
+    /// A query was worth it, or in vain.
+    pub(crate) fn learn(&mut self, was_worth_it: bool) {
+        self.0 = if was_worth_it { self.0.saturating_sub(1) } else { (self.0 + Self::IN_VAIN).min(2 * Self::DOUBTFUL) };
     }
 }
 
@@ -87,8 +84,7 @@ pub(crate) struct Steps {
 /// Buffers of searches and insertions, for one kind of distance.
 #[derive(Default)]
 pub(crate) struct Work<D = f32> {
-    /// Whether deleted records may exist.
-    pub(crate) deletions: bool,
+    pub(crate) deletions: Deletions,
     /// Candidates an insertion looks at on each level.
     pub(crate) ef_construction: usize,
     pub(crate) visited: Visited,
@@ -97,6 +93,7 @@ pub(crate) struct Work<D = f32> {
     pub(crate) frontier: Heap<D>,
     pub(crate) found: Heap<D>,
     pub(crate) pool: Pool,
+    pub(crate) doubt: Doubt,
     /// What a guided walk found, nearest first.
     pub(crate) near: Vec<Near<D>>,
     /// What a query found, nearest first, and what it cost above the ground.
@@ -162,7 +159,6 @@ pub(crate) struct Scratch {
     pub(crate) lanes: Vec<Lane>,
     /// Those that vectors guide.
     pub(crate) exact_lanes: Vec<Lane<f32>>,
-    pub(crate) doubt: Doubt,
     /// The candidates of a block of new records.
     pub(crate) scan: Scan,
     home: Arc<Home>,
@@ -211,7 +207,6 @@ impl Scratches {
                 vector,
                 lanes,
                 exact_lanes,
-                doubt: Doubt::default(),
                 scan,
                 home: Arc::clone(&self.0),
             })

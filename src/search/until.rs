@@ -51,7 +51,7 @@ fn walk<K: Kernel>(
     work: &mut Work<K::Distance>,
 ) -> Result<()> {
     let mut bound = K::Distance::from_key(view.ruler().farthest());
-    let deletions = work.deletions;
+    let deletions = work.deletions.any();
     let Work { visited, hop, frontier, found, .. } = work;
     frontier.clear();
     found.clear();

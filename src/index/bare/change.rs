@@ -4,6 +4,7 @@ use super::{with_engine, Bare};
 use crate::distance::kernel::{Distance, Measure};
 use crate::error::{cancelled, invalid, Error, Result};
 use crate::params::MAX_RECORDS;
+use crate::search::deletions::Deletions;
 use crate::search::engine::Engine;
 use crate::search::heap::{Heap, Near};
 use crate::search::scratch::{Found, InScratch, Scratch};
@@ -59,7 +60,7 @@ impl Bare {
         scratch: &mut Scratch,
     ) -> Result<()> {
         let (cell, work, vector) = D::parts(scratch);
-        work.deletions = point.deletions;
+        work.deletions = Deletions::unknown(point.deletions);
         work.ef_construction = point.ef;
         work.reserve_ahead(self.store())?;
         let mut claimed = None;
@@ -116,7 +117,7 @@ impl Bare {
         scratch: &mut Scratch,
     ) -> Result<()> {
         let (cell, work, vector) = D::parts(scratch);
-        work.deletions = point.deletions;
+        work.deletions = Deletions::unknown(point.deletions);
         work.ef_construction = point.ef;
         work.reserve_ahead(self.store())?;
         self.core.rewrite(slot, vector.bytes(), point.length, point.label, point.revive);
@@ -228,7 +229,7 @@ impl Bare {
         scratch: &mut Scratch,
     ) -> Result<()> {
         let (cell, work, vector) = D::parts(scratch);
-        work.deletions = point.deletions;
+        work.deletions = Deletions::unknown(point.deletions);
         work.ef_construction = point.ef;
         let view = View::open(self.store(), cell, self.ruler(measure));
         work.reserve(&view, entry.0)?;

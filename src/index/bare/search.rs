@@ -3,6 +3,7 @@
 use super::{with_engine, Bare};
 use crate::distance::kernel::Measure;
 use crate::error::{invalid, Result};
+use crate::search::deletions::Deletions;
 use crate::search::engine::Engine;
 use crate::search::query::Ask;
 use crate::search::scratch::{Found, Hit, InScratch, Scratch, Steps};
@@ -59,7 +60,7 @@ impl Bare {
     ) -> Result<()> {
         let entry = self.core.graph().entry();
         let (cell, work, vector) = D::parts(scratch);
-        work.deletions = deletions;
+        work.deletions = Deletions::unknown(deletions);
         {
             let view = View::open(self.store(), cell, self.ruler(measure));
             let query = match self.shape.distance {

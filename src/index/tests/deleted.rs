@@ -1,4 +1,4 @@
-//! Guided queries on an index with deleted records: walks that keep some more, and others where these are too many.
+//! Queries on an index with deleted records: sorted pools with spare places, and heaps where these are too few.
 
 use super::*;
 
@@ -19,8 +19,8 @@ fn found(answers: &[(u64, f32)], expected: &[Vec<u64>], k: usize) -> f64 {
     right.sum::<usize>() as f64 / answers.len() as f64
 }
 
-/// Whether deleted records are few, many, or all that is near a query: guided queries find as many of the nearest live ones
-/// as those by f32, none that is deleted, as many as are asked for, at their very distances.
+/// Whether deleted records are few, many, or all that is near a query: guided queries find as many of the nearest live
+/// ones as those by f32, none that is deleted, as many as are asked for, at their very distances.
 #[test]
 fn guided_queries_pass_deleted_records_by() {
     let mut rng = SmallRng::seed_from_u64(31);
@@ -65,7 +65,49 @@ fn guided_queries_pass_deleted_records_by() {
             assert!(guided.chunks(k).zip(f32.chunks(k)).all(is_same), "dim {dim}, part {part}");
             let [by_f32, by_codes] = [f32, guided].map(|answers| found(&answers, &expected, k));
             assert!(by_codes > by_f32 - 0.01, "dim {dim}, part {part}: {by_codes}, by f32 {by_f32}");
-            assert_eq!(ask(&index, &queries[..dim], k, 60, Exactness::Guided).len(), k);
+        }
+    }
+}
+
+/// Exact and certified queries find what hnswlib's heaps find, record for record, however many are deleted.
+#[test]
+fn exact_queries_with_deletions_are_those_of_heaps() {
+    let mut rng = SmallRng::seed_from_u64(32);
+    let rows = 2000;
+    // Certified queries on vectors of few bytes and of many; codes that are the vectors.
+    for (dim, whole) in [(10, false), (260, false), (24, true)] {
+        let mut vectors = random(&mut rng, rows, dim);
+        let mut queries = random(&mut rng, 24, dim);
+        if whole {
+            vectors.iter_mut().chain(&mut queries).for_each(|x| *x = (*x * 127.0 + 127.0).round());
+        }
+        let index = Index::new(&Params { m: 6, ef_construction: 40, ..Params::new(dim) }).unwrap();
+        add(&index, &vectors, &(0..rows as u64).collect::<Vec<_>>()).unwrap();
+        let entry = index.core.graph().entry().unwrap().0;
+        let near = nearest(&vectors, dim, &queries[..dim], |_| true, 100);
+        // One, the entry point, all around a query, a tenth, two fifths, most.
+        let all = 0..rows as u64;
+        let parts: [Vec<u64>; 6] = [
+            vec![near[0]],
+            vec![index.store().label(entry)],
+            near,
+            all.clone().filter(|label| label % 10 == 3).collect(),
+            all.clone().filter(|label| label % 5 < 2).collect(),
+            all.filter(|label| label % 10 < 7).collect(),
+        ];
+        for (part, labels) in parts.iter().enumerate() {
+            for label in labels {
+                let _was_already = index.mark_deleted(*label);
+            }
+            for (k, ef) in [(1, 1), (10, 10), (10, 60), (100, 100)] {
+                let heaps = search_with_heaps(&index, &queries, k, ef);
+                for mode in [Exactness::F32, Exactness::Certified] {
+                    let what = format!("dim {dim}, part {part}, ef {ef}, {mode:?}");
+                    assert!(ask(&index, &queries, k, ef, mode) == heaps, "{what}");
+                    let alone = queries.chunks_exact(dim).flat_map(|query| ask(&index, query, k, ef, mode));
+                    assert!(alone.eq(heaps.iter().copied()), "{what}, one by one");
+                }
+            }
         }
     }
 }
