@@ -87,7 +87,7 @@ bench-mapped: shared
 	ctests/python/originals.sh
 	HNX_LIB=$(abspath $(SHARED)) build/originals/venv/bin/python benches/mapped.py --folder build $(BENCH)
 
-## counters       records instructions, distances and hops of a fixed workload, to which the stage counters compares
+## counters       records instructions, lines, distances and hops of a fixed workload, to which the stage counters compares
 counters: shared
 	HNX_LIB=$(abspath $(SHARED)) benches/counters.py record
 

@@ -11,10 +11,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { DIM = 128, ROWS = 1200, QUERIES = 100, K = 10, M = 16, EF = 64, EF_CONSTRUCTION = 60 };
+enum { DIM = 128, LONG_DIM = 2 * DIM, ROWS = 1200, QUERIES = 100, K = 10, M = 16, EF = 64, EF_CONSTRUCTION = 60 };
 
 static uint8_t bytes[ROWS + QUERIES][DIM];
 static float floats[ROWS + QUERIES][DIM];
+static float long_floats[ROWS + QUERIES][LONG_DIM];
 static uint64_t labels[ROWS];
 
 static void check(hnx_status status, const char *what) {
@@ -40,20 +41,46 @@ static void read_vectors(const char *path, size_t first, size_t count) {
     fclose(file);
 }
 
-/* An index: callgrind writes its counters after each of these calls. */
-static void index_calls(uint32_t metric, const char *name) {
+/* Vectors of fractions, so long that sketches guide walks. */
+static void make_long(void) {
+    size_t i, j;
+    for (i = 0; i < ROWS + QUERIES; i++) {
+        const size_t other = i < ROWS ? (i + 7) % ROWS : ROWS + (i - ROWS + 7) % QUERIES;
+        for (j = 0; j < DIM; j++) {
+            long_floats[i][j] = floats[i][j] * 0.37f;
+            long_floats[i][DIM + j] = floats[other][j] * 0.11f;
+        }
+    }
+}
+
+/* Callgrind writes its counters after each of these calls. */
+static void queries(hnx_index *index, const float *vectors, const char *name) {
     static const struct { const char *name; uint32_t exactness; } modes[] = {
         {"f32", HNX_EXACTNESS_F32}, {"certified", HNX_EXACTNESS_CERTIFIED}, {"guided", HNX_EXACTNESS_GUIDED}};
     static uint64_t found[QUERIES * K];
     static float distances[QUERIES * K];
+    hnx_query_options query = {0};
+    size_t i;
+    query.struct_size = sizeof query;
+    query.threads = 1;
+    query.ef = EF;
+    for (i = 0; i < sizeof modes / sizeof *modes; i++) {
+        query.exactness = modes[i].exactness;
+        printf("call %s_%s %d\n", name, modes[i].name, QUERIES);
+        check(hnx_query(index, vectors, QUERIES, K, &query, found, distances, NULL), "hnx_query");
+    }
+}
+
+/* The same after adds, and with a tenth of the records deleted. */
+static void index_calls(uint32_t metric, const char *name, const float *vectors, size_t dim, uint32_t flags) {
     hnx_options options = {0};
     hnx_add_options add = {0};
-    hnx_query_options query = {0};
     hnx_index *index = NULL;
-    size_t i;
+    char text[64];
+    uint64_t label;
     options.struct_size = sizeof options;
     options.metric = metric;
-    options.dim = DIM;
+    options.dim = dim;
     options.max_elements = ROWS;
     options.m = M;
     options.ef_construction = EF_CONSTRUCTION;
@@ -61,16 +88,14 @@ static void index_calls(uint32_t metric, const char *name) {
     check(hnx_init(&options, &index), "hnx_init");
     add.struct_size = sizeof add;
     add.threads = 1;
+    add.flags = flags;
     printf("call %s.add %d\n", name, ROWS);
-    check(hnx_add(index, floats[0], labels, ROWS, &add, NULL), "hnx_add");
-    query.struct_size = sizeof query;
-    query.threads = 1;
-    query.ef = EF;
-    for (i = 0; i < sizeof modes / sizeof *modes; i++) {
-        query.exactness = modes[i].exactness;
-        printf("call %s.query_%s %d\n", name, modes[i].name, QUERIES);
-        check(hnx_query(index, floats[ROWS], QUERIES, K, &query, found, distances, NULL), "hnx_query");
-    }
+    check(hnx_add(index, vectors, labels, ROWS, &add, NULL), "hnx_add");
+    sprintf(text, "%.40s.query", name);
+    queries(index, vectors + ROWS * dim, text);
+    for (label = 0; label < ROWS; label += 10) check(hnx_mark_deleted(index, label), "hnx_mark_deleted");
+    sprintf(text, "%.40s.deleted", name);
+    queries(index, vectors + ROWS * dim, text);
     hnx_free(index);
 }
 
@@ -157,8 +182,10 @@ int main(int argc, char **argv) {
     read_vectors(argv[2], ROWS, QUERIES);
     for (i = 0; i < ROWS; i++) labels[i] = i;
     printf("cpu %s\n", hnx_cpu_name());
-    index_calls(HNX_METRIC_L2, "l2");
-    index_calls(HNX_METRIC_COSINE, "cosine");
+    index_calls(HNX_METRIC_L2, "l2", floats[0], DIM, 0);
+    index_calls(HNX_METRIC_COSINE, "cosine", floats[0], DIM, 0);
+    make_long();
+    index_calls(HNX_METRIC_L2, "long", long_floats[0], LONG_DIM, HNX_ADD_GUIDED);
     graph_counts();
     return 0;
 }

@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
-"""Counters that no noise reaches: instructions by callgrind, distances and hops by a callback, of a fixed workload.
+"""Counters that no noise reaches: instructions and lines by callgrind, distances and hops by a callback, of a fixed workload.
 
   make counters                    records them in benches/counters.json
   make test-counters               fails when one has grown by more than 3 % over what is recorded
 
-Instructions are those of libhnx itself per added record or per query (counters.c, AVX2, one thread): what libc does is
-left out, because it has other routines on other CPUs. Ends with 77, and says why, where they cannot be counted. Needs
+Instructions are those of libhnx itself per added record or per query (counters.c, AVX2, one thread), lines those that it
+reads and that are not in a first-level cache of 32 KB: what libc does is left out, because it has other routines on
+other CPUs. Ends with 77, and says why, where they cannot be counted. Needs
 nothing but Python, a C compiler and valgrind.
 """
 import argparse
@@ -37,11 +38,13 @@ def cannot():
     return None
 
 
-def instructions(path, names):
-    """Instructions of libhnx in one callgrind file. names: of the objects by number, which are told once."""
-    ours, total, skip = False, 0, False
+def costs(path, names):
+    """Instructions and missed reads of libhnx in one callgrind file. names: of the objects by number, told once."""
+    ours, total, skip = False, [0, 0], False
     with open(path) as file:
         for line in file:
+            if line.startswith('events:'):
+                columns = [line.split().index(event) for event in ('Ir', 'D1mr')]
             told = re.match(r'(c?ob)=\((\d+)\)(?: (.*))?$', line)
             if told:
                 if told[3]:
@@ -51,7 +54,9 @@ def instructions(path, names):
             elif line.startswith('calls='):
                 skip = True  # the next line has the cost of the callee, which is told there, too
             elif re.match(r'[-+*\d]', line):
-                total += int(line.split()[1]) if ours and not skip else 0
+                if ours and not skip:  # zeros at the end of a line are left out
+                    values = line.split()
+                    total = [sum + int(values[at]) if at < len(values) else sum for sum, at in zip(total, columns)]
                 skip = False
     return total
 
@@ -63,7 +68,8 @@ def count():
     subprocess.run(['cc', '-std=c99', '-O1', '-Wall', '-Wextra', '-pedantic', '-Werror', f'-I{REPO}/include',
                     f'{REPO}/benches/counters.c', '-o', program, f'-L{folder}', '-lhnx', f'-Wl,-rpath,{folder}'], check=True)
     calls = [f'--{when}={name}' for name in ('hnx_add', 'hnx_query') for when in ('zero-before', 'dump-after')]
-    done = subprocess.run(['valgrind', '-q', '--tool=callgrind', f'--callgrind-out-file={out}', *calls, program,
+    cache = ['--cache-sim=yes', '--I1=32768,8,64', '--D1=32768,8,64', '--LL=33554432,16,64']
+    done = subprocess.run(['valgrind', '-q', '--tool=callgrind', f'--callgrind-out-file={out}', *cache, *calls, program,
                            *(f'{REPO}/examples/data/sift15k{part}.bvecs' for part in ('', '-query'))], check=True, text=True,
                           stdout=subprocess.PIPE, env={**os.environ, 'HNX_CPU': 'avx2'})
     counters, names, part = {}, {}, 0
@@ -73,7 +79,8 @@ def count():
             assert name == 'avx2', f'the library runs on {name}'
         elif kind == 'call':
             part += 1
-            counters[f'{name}.instructions'] = round(instructions(f'{out}.{part}', names) / int(value[0]))
+            for kind, cost in zip(('instructions', 'lines'), costs(f'{out}.{part}', names)):
+                counters[f'{name}.{kind}'] = round(cost / int(value[0]), 1)
         else:
             counters[name] = float(value[0])
     assert part and all(counters.values()), counters

@@ -240,13 +240,10 @@ fn read_ground<D: Distance, const SIEVE: bool>(batch: &Batch<'_, '_>, lane: &mut
         }
     }
     let next = if gave_up { None } else { pool.next().and_then(|id| view.slot(id)) };
-    let mut is_lost = |slot: &Slot| deletions.any() && view.is_deleted(*slot) && !pool.pass_by(*slot);
-    let Some(slot) = next.filter(|slot| !is_lost(slot)) else {
-        visited.clear();
-        lane.has_all = take_near(view, lane.ef, &mut lane.work);
-        lane.stage = Stage::Walked(0);
-        return;
-    };
+    let Some(slot) = next else { return end::<D>(batch, lane) };
+    if deletions.any() && view.is_deleted(slot) && !pool.pass_by(slot) {
+        return end::<D>(batch, lane);
+    }
     // Likely the next to be expanded: its links can travel while this one's are worked on.
     if let Some(next) = pool.peek().and_then(|id| view.slot(id)) {
         view.store().links0(next).prefetch();
@@ -254,6 +251,14 @@ fn read_ground<D: Distance, const SIEVE: bool>(batch: &Batch<'_, '_>, lane: &mut
     lane.waiting = visited.unseen(view, view.store().links0(slot), &mut hop.slots);
     let are_sifted = pool.is_full() || batch.is_lazy::<SIEVE>();
     ask::<_, SIEVE>(batch, lane, are_sifted, [Stage::SiftGround, Stage::MeasureGround]);
+}
+
+/// Ends a walk.
+#[inline(always)]
+fn end<D: Distance>(batch: &Batch<'_, '_>, lane: &mut Lane<D>) {
+    lane.work.visited.clear();
+    lane.has_all = take_near(batch.walk, lane.ef, &mut lane.work);
+    lane.stage = Stage::Walked(0);
 }
 
 /// Asks for what the next stage reads, which is the first of `next` where codes can tell something, else the second.

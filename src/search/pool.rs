@@ -238,7 +238,8 @@ impl Pool {
     /// The record that [`Pool::next`] would give, ties aside.
     #[inline(always)]
     pub(crate) fn peek(&self) -> Option<u32> {
-        self.unexpanded().map(|at| id(self.list[FRONT + at]))
+        let rest = &self.entries()[self.cursor..];
+        rest.iter().find(|entry| *entry & EXPANDED == 0).map(|entry| id(*entry))
     }
 
     #[inline(always)]
