@@ -56,7 +56,7 @@ def costs(path, names):
             elif re.match(r'[-+*\d]', line):
                 if ours and not skip:  # zeros at the end of a line are left out
                     values = line.split()
-                    total = [sum + int(values[at]) if at < len(values) else sum for sum, at in zip(total, columns)]
+                    total = [so_far + int(values[at]) if at < len(values) else so_far for so_far, at in zip(total, columns)]
                 skip = False
     return total
 

@@ -1,4 +1,4 @@
-//! Several queries at once on an index where few records are deleted: by codes or sketches, or by vectors, with codes
+//! Several queries at once on an index of which no more than a half is deleted: by codes or sketches, or by vectors, with codes
 //! that save most of them. Those for which codes do not do are asked one by one, as those on f32 alone are: a walk on
 //! vectors keeps all of a core's requests to memory under way by itself, and side by side such walks are 0.94 to 0.99
 //! as fast.
@@ -12,6 +12,7 @@ use crate::error::Result;
 use crate::params::Exactness;
 use crate::search::certified::Sieve;
 use crate::search::deletions::Deletions;
+use crate::search::guided::take_near;
 use crate::search::lanes::{make_lanes, Batch, By, Lane, Queries, LANES};
 use crate::search::query::{take_pool, Ask};
 use crate::search::scratch::{Doubt, Hit, Scratch, Work};
@@ -45,8 +46,8 @@ impl Shared<'_, '_> {
 }
 
 impl Index {
-    /// Some queries in lanes; `put` takes the results of each. Returns those that have to be asked one by one in
-    /// another way; None: all of them.
+    /// Some queries in lanes; `put` takes the results of each. Returns those that have to be asked with heaps, since too
+    /// much is deleted around them; None: all of them have to be asked one by one.
     pub(super) fn query_lanes(
         &self,
         vectors: &[f32],
@@ -55,7 +56,7 @@ impl Index {
         scratch: &mut Scratch,
         put: &mut Put<'_>,
     ) -> Result<Option<Vec<usize>>> {
-        let Scratch { cell, vector, work, lanes, exact_lanes, .. } = scratch;
+        let Scratch { cell, vector, work, lanes, exact_lanes, doubt, .. } = scratch;
         let entry = self.core.graph().entry();
         let view = View::open(self.store(), cell, self.ruler());
         let Some(entry) = entry.and_then(|(slot, level)| Some((view.slot(slot.id())?, level))) else {
@@ -72,17 +73,14 @@ impl Index {
                 (guided || lossless).then(|| Measured::of(&view, codes, guided && by_sketches(codes, ask.ef)));
             Some((codes, lossless, measured??))
         });
-        let (mut rows, mut rest) = (0..count, Vec::new());
+        let (mut rows, mut unfit, mut lost) = (0..count, Vec::new(), Vec::new());
         if let Some((codes, lossless, measured)) = &measured {
             let lanes = make_lanes(lanes, count.min(LANES), self.store());
             let batch = Batch { walk: &measured.walk, by: measured.by(), sieve: None, entry };
-            let (lossless, rows, rest, results) = (*lossless, &mut rows, &mut rest, &mut *work);
-            let shared = &shared;
-            let mut queries = Guided { shared, codes, measured, lossless, guided, rows, rest, results, put };
+            let (lossless, rows, unfit, lost) = (*lossless, &mut rows, &mut unfit, &mut lost);
+            let (shared, results) = (&shared, &mut *work);
+            let mut queries = Guided { shared, codes, measured, lossless, guided, rows, unfit, lost, results, put };
             self.code_engine.run(&batch, lanes, &mut queries)?;
-        }
-        if deletions.any() && exactness != Exactness::Certified && measured.is_some() {
-            return Ok(Some(rest));
         }
         let codes = view.codes().filter(|_| exactness == Exactness::Certified && !view.has_before());
         let on_codes = codes.and_then(|codes| view.on_codes(codes));
@@ -90,22 +88,21 @@ impl Index {
         if count > 1 && measured.is_none() && on_codes.is_none() {
             return Ok(None);
         }
-        let mut rows = rows.chain(std::mem::take(&mut rest));
+        let mut rows = rows.chain(std::mem::take(&mut unfit));
         if let (Some(codes), Some(on_codes)) = (codes, &on_codes) {
             let sieve = Sieve::new(on_codes, codes, view.row_bytes());
             let batch = Batch { walk: &view, by: By::Vectors, sieve: Some(sieve), entry };
             let lanes = make_lanes(exact_lanes, count.min(LANES), self.store());
-            let (rows, rest, doubt) = (&mut rows, &mut rest, &mut work.doubt);
-            let mut queries = Certified { shared: &shared, codes, rows, rest, doubt, put };
+            let (shared, rows, unfit, lost) = (&shared, &mut rows, &mut unfit, &mut lost);
+            let mut queries = Certified { shared, codes, rows, unfit, lost, doubt, work, put };
             self.code_engine.run_exact(&batch, lanes, &mut queries)?;
         }
-        for (row, was_asked) in rest.into_iter().map(|row| (row, true)).chain(rows.map(|row| (row, false))) {
-            work.deletions = if was_asked { deletions.to_heaps() } else { deletions };
+        for row in unfit.into_iter().chain(rows) {
             self.prepare(shared.vector(row), vector);
             self.engine.query(&view, view.query(vector.bytes()), Some(entry), ask, work)?;
             put(row, &work.results);
         }
-        Ok(Some(Vec::new()))
+        Ok(Some(lost))
     }
 }
 
@@ -119,8 +116,9 @@ struct Guided<'a, 'v> {
     /// Others may be guided, too.
     guided: bool,
     rows: &'a mut Range<usize>,
-    /// Those for which codes do not do, or which found too few that are not deleted.
-    rest: &'a mut Vec<usize>,
+    /// Those for which codes do not do, and those around which too much is deleted.
+    unfit: &'a mut Vec<usize>,
+    lost: &'a mut Vec<usize>,
     results: &'a mut Work,
     put: &'a mut Put<'a>,
 }
@@ -146,8 +144,8 @@ impl Guided<'_, '_> {
 impl Queries<i32> for Guided<'_, '_> {
     fn begin(&mut self, lane: &mut Lane) -> bool {
         for row in &mut *self.rows {
-            if self.shared.deletions.any() && self.results.doubt.prevails() {
-                self.rest.push(row);
+            if self.results.spare(0).is_none() {
+                self.lost.push(row);
                 continue;
             }
             self.shared.begin(row, self.codes, lane);
@@ -158,21 +156,21 @@ impl Queries<i32> for Guided<'_, '_> {
                 lane.work.deletions = self.shared.deletions;
                 return true;
             }
-            self.rest.push(row);
+            self.unfit.push(row);
         }
         false
     }
 
     fn go_on(&mut self, lane: &mut Lane, steps: usize) -> bool {
-        if steps == 0 && self.shared.deletions.any() {
-            if !lane.has_all {
-                self.results.doubt.learn(false);
-                self.rest.push(lane.row);
+        let Shared { index, view, ask, .. } = self.shared;
+        if steps == 0 {
+            let has_all = take_near(view, lane.ef, &mut lane.work);
+            self.results.learn(has_all);
+            if !has_all {
+                self.lost.push(lane.row);
                 return false;
             }
-            self.results.doubt.learn(true);
         }
-        let Shared { index, view, ask, .. } = self.shared;
         match self.beside(lane) {
             Some(codes) if steps == 0 => {
                 lane.work.near.iter().for_each(|near| codes.prefetch(near.slot, codes.row_bytes()))
@@ -205,17 +203,24 @@ struct Certified<'a, 'v> {
     shared: &'a Shared<'a, 'v>,
     codes: &'a Codes,
     rows: &'a mut dyn Iterator<Item = usize>,
-    /// Those for which codes do not do.
-    rest: &'a mut Vec<usize>,
+    /// Those for which codes do not do, and those around which too much is deleted.
+    unfit: &'a mut Vec<usize>,
+    lost: &'a mut Vec<usize>,
     doubt: &'a mut Doubt,
+    /// Learns whether spare places suffice.
+    work: &'a mut Work,
     put: &'a mut Put<'a>,
 }
 
 impl Queries<f32> for Certified<'_, '_> {
     fn begin(&mut self, lane: &mut Lane<f32>) -> bool {
         for row in &mut *self.rows {
+            if self.work.spare(0).is_none() {
+                self.lost.push(row);
+                continue;
+            }
             if self.doubt.prevails() {
-                self.rest.push(row);
+                self.unfit.push(row);
                 continue;
             }
             self.shared.begin(row, self.codes, lane);
@@ -226,24 +231,30 @@ impl Queries<f32> for Certified<'_, '_> {
                 lane.sifted.proof = self.codes.quantiser().proof(lane.vector.floats(), &lane.coded);
                 return true;
             }
-            self.rest.push(row);
+            self.unfit.push(row);
         }
         false
     }
 
     fn go_on(&mut self, lane: &mut Lane<f32>, steps: usize) -> bool {
         let Shared { view, ask, .. } = self.shared;
-        let was_worth_it = !lane.sifted.gave_up() && lane.has_all;
-        if was_worth_it && steps == 0 {
-            lane.work.near.iter().take(ask.k).for_each(|near| view.prefetch_label(near.slot));
-            return true;
+        if steps == 0 {
+            let gave_up = lane.sifted.gave_up();
+            self.doubt.learn(!gave_up);
+            if gave_up {
+                self.unfit.push(lane.row);
+            } else {
+                let near = lane.work.pool.iter::<f32>().take(ask.k);
+                near.filter_map(|(id, _)| view.slot(id)).for_each(|slot| view.prefetch_label(slot));
+            }
+            return !gave_up;
         }
-        let was_worth_it = was_worth_it && take_pool(view, ask.k, &mut lane.work);
-        self.doubt.learn(was_worth_it);
-        if was_worth_it {
+        let has_all = take_pool(view, ask.k, &mut lane.work);
+        self.work.learn(has_all);
+        if has_all {
             (self.put)(lane.row, &lane.work.results);
         } else {
-            self.rest.push(lane.row);
+            self.lost.push(lane.row);
         }
         false
     }

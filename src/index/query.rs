@@ -127,17 +127,17 @@ impl Index {
     ) -> Result<()> {
         // Read before a session opens: a record that is replaced meanwhile counts as deleted until it is complete.
         scratch.work.deletions = self.deletions();
-        let (mut all, mut some) = (0..queries.len() / self.dim(), Vec::new());
-        if ask.accept.is_none() && scratch.work.deletions.spare(ask.ef).is_some() {
+        let (mut all, mut lost) = (0..queries.len() / self.dim(), Vec::new());
+        if ask.accept.is_none() && scratch.work.deletions.fit_a_pool() {
             let mut put = |row: usize, hits: &[Hit<f32>]| lock(outputs).row(first + row, ask.k, hits);
             if let Some(left) = self.query_lanes(queries, ask, exactness, scratch, &mut put)? {
-                (all, some) = (0..0, left);
+                (all, lost) = (0..0, left);
             }
         }
-        for (row, was_asked) in all.map(|row| (row, false)).chain(some.into_iter().map(|row| (row, true))) {
+        for (row, is_lost) in all.map(|row| (row, false)).chain(lost.into_iter().map(|row| (row, true))) {
             let query = &queries[row * self.dim()..][..self.dim()];
             let deletions = self.deletions();
-            scratch.work.deletions = if was_asked { deletions.to_heaps() } else { deletions };
+            scratch.work.deletions = if is_lost { deletions.to_heaps() } else { deletions };
             self.query_one(query, ask, exactness, scratch)?;
             lock(outputs).row(first + row, ask.k, &scratch.work.results);
         }

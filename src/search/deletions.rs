@@ -47,6 +47,11 @@ impl Deletions {
         }
     }
 
+    /// Whether a pool has places for them.
+    pub(crate) fn fit_a_pool(self) -> bool {
+        self.0 <= Self::MOST
+    }
+
     /// How many deleted records may be nearer than the last of `ef` others where it is by chance: what is expected and
     /// three deviations, at least one (those before the ef-th other have a negative binomial distribution). None: too
     /// many for a pool.
@@ -56,7 +61,7 @@ impl Deletions {
         let deviation = (ef as f64 * share).sqrt() / (1.0 - share);
         match share {
             0.0 => Some(0),
-            _ if share > Self::MOST => None,
+            _ if !self.fit_a_pool() => None,
             _ => Some((ef as f64 * odds + 3.0 * deviation).ceil() as usize),
         }
     }

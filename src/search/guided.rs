@@ -79,9 +79,11 @@ pub(crate) fn walk<K: Kernel>(
     work.near.clear();
     let Some(start) = to_ground::<K>(view, query, entry, work)? else { return Ok(()) };
     let ef = ef.min(view.count());
-    if let Some(spare) = work.deletions.spare(ef).filter(|_| accept.is_none()) {
+    if let Some(spare) = accept.is_none().then(|| work.spare(ef)).flatten() {
         search_ground::<K>(view, query, start, (ef, spare), work)?;
-        if take_near(view, ef, work) {
+        let has_all = take_near(view, ef, work);
+        work.learn(has_all);
+        if has_all {
             return Ok(());
         }
     }
@@ -93,13 +95,13 @@ pub(crate) fn walk<K: Kernel>(
     Ok(())
 }
 
-/// Leaves the `ef` nearest live records of the pool in `work.near`. False: there may be others.
+/// Leaves the `ef` nearest live records of the pool in `work.near`. False: others may be missing.
 #[inline(always)]
 pub(crate) fn take_near<D: Distance>(view: &View<'_>, ef: usize, work: &mut Work<D>) -> bool {
     let Work { pool, near, deletions, .. } = work;
     near.clear();
     near.extend(live(view, pool, *deletions).take(ef));
-    !deletions.any() || !pool.has_lost() && (near.len() == ef || !pool.is_full())
+    !deletions.any() || pool.are_all(near.len(), ef)
 }
 
 /// Adds to `work.near`, which has the nearest of the first `count` records, those of the others that are as near as the

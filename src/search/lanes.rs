@@ -11,7 +11,6 @@ use crate::codes::quantiser::CodedQuery;
 use crate::distance::kernel::{Distance, Kernel};
 use crate::error::Result;
 use crate::search::certified::{Sieve, Sifted};
-use crate::search::guided::take_near;
 use crate::search::heap::Near;
 use crate::search::pending::AT_ONCE;
 use crate::search::scratch::Work;
@@ -49,8 +48,6 @@ pub(crate) struct Lane<D = i32> {
     pub(crate) work: Work<D>,
     /// What codes prove for it, in a batch with a sieve.
     pub(crate) sifted: Sifted,
-    /// Not so many deleted records were met that others may be missing.
-    pub(crate) has_all: bool,
     stage: Stage,
     nearest: Near<D>,
     /// Slots in the hop that wait to be measured.
@@ -67,7 +64,6 @@ impl<D: Distance> Lane<D> {
             ef: 0,
             work: Work::default(),
             sifted: Sifted::default(),
-            has_all: true,
             stage: Stage::Idle,
             nearest: Near { distance: D::default(), slot: Slot::FIRST },
             waiting: 0,
@@ -165,7 +161,7 @@ fn take_turns<K: Kernel, C: Kernel<Distance = i32>, const SIEVE: bool>(
     while going > 0 {
         for lane in lanes.iter_mut() {
             match lane.stage {
-                Stage::ReadGround => read_ground::<_, SIEVE>(batch, lane),
+                Stage::ReadGround => read_ground::<_, SIEVE>(batch, lane)?,
                 Stage::MeasureGround => measure_ground::<K, SIEVE>(batch, lane),
                 Stage::SiftGround if SIEVE => sift_ground::<_, C>(batch, lane)?,
                 Stage::Read(level) => read::<K, SIEVE>(batch, lane, level)?,
@@ -225,7 +221,7 @@ fn read<K: Kernel, const SIEVE: bool>(batch: &Batch<'_, '_>, lane: &mut Lane<K::
 }
 
 #[inline(always)]
-fn read_ground<D: Distance, const SIEVE: bool>(batch: &Batch<'_, '_>, lane: &mut Lane<D>) {
+fn read_ground<D: Distance, const SIEVE: bool>(batch: &Batch<'_, '_>, lane: &mut Lane<D>) -> Result<()> {
     let view = batch.walk;
     let Work { visited, hop, pool, deletions, .. } = &mut lane.work;
     let gave_up = SIEVE && lane.sifted.gave_up();
@@ -236,13 +232,17 @@ fn read_ground<D: Distance, const SIEVE: bool>(batch: &Batch<'_, '_>, lane: &mut
             lane.waiting = hop.take(ids[..count].iter().filter_map(|id| view.slot(*id)));
             prefetch(view, &hop.slots[..lane.waiting]);
             lane.stage = Stage::MeasureGround;
-            return;
+            return Ok(());
         }
     }
     let next = if gave_up { None } else { pool.next().and_then(|id| view.slot(id)) };
-    let Some(slot) = next else { return end::<D>(batch, lane) };
-    if deletions.any() && view.is_deleted(slot) && !pool.pass_by(slot) {
-        return end::<D>(batch, lane);
+    let Some(slot) = next else {
+        visited.clear();
+        lane.stage = Stage::Walked(0);
+        return Ok(());
+    };
+    if deletions.any() && view.is_deleted(slot) {
+        pool.pass_by(slot)?;
     }
     // Likely the next to be expanded: its links can travel while this one's are worked on.
     if let Some(next) = pool.peek().and_then(|id| view.slot(id)) {
@@ -251,14 +251,7 @@ fn read_ground<D: Distance, const SIEVE: bool>(batch: &Batch<'_, '_>, lane: &mut
     lane.waiting = visited.unseen(view, view.store().links0(slot), &mut hop.slots);
     let are_sifted = pool.is_full() || batch.is_lazy::<SIEVE>();
     ask::<_, SIEVE>(batch, lane, are_sifted, [Stage::SiftGround, Stage::MeasureGround]);
-}
-
-/// Ends a walk.
-#[inline(always)]
-fn end<D: Distance>(batch: &Batch<'_, '_>, lane: &mut Lane<D>) {
-    lane.work.visited.clear();
-    lane.has_all = take_near(batch.walk, lane.ef, &mut lane.work);
-    lane.stage = Stage::Walked(0);
+    Ok(())
 }
 
 /// Asks for what the next stage reads, which is the first of `next` where codes can tell something, else the second.

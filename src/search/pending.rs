@@ -136,8 +136,8 @@ mod tests {
     const COUNT: usize = 600;
     const LINKS: usize = 12;
 
-    /// Ids in the order in which they are expanded, and the nearest.
-    type Walk = (Vec<u32>, Vec<(u32, i32)>);
+    /// Ids in the order in which they are expanded, and the nearest that are not deleted; None: some are lost.
+    type Walk = Option<(Vec<u32>, Vec<(u32, i32)>)>;
 
     struct Graph {
         slots: Vec<Slot>,
@@ -146,6 +146,7 @@ mod tests {
         /// Keys that those of the distances are above, at most `width` below them.
         lowest: Vec<u32>,
         width: u32,
+        deleted: Vec<bool>,
     }
 
     impl Graph {
@@ -154,29 +155,41 @@ mod tests {
             links.filter(|other| !std::mem::replace(&mut seen[*other], true)).collect()
         }
 
-        fn start(&self, ef: usize) -> (Pool, Vec<bool>) {
+        fn start(&self, (ef, spare): (usize, usize)) -> (Pool, Vec<bool>) {
             let (mut pool, mut seen) = (Pool::default(), vec![false; COUNT]);
-            pool.reset(ef, 0).unwrap();
+            pool.reset(ef, spare).unwrap();
             pool.insert::<L2>(self.distances[0], self.slots[0]);
             seen[0] = true;
             (pool, seen)
         }
 
-        fn walk(&self, ef: usize) -> Walk {
+        fn pass_by(&self, pool: &mut Pool, id: u32) {
+            if self.deleted[id as usize] {
+                pool.pass_by(self.slots[id as usize]).unwrap();
+            }
+        }
+
+        fn end(&self, pool: &Pool, ef: usize, expanded: Vec<u32>) -> Walk {
+            let live: Vec<_> = pool.iter().filter(|(id, _)| !self.deleted[*id as usize]).take(ef).collect();
+            pool.are_all(live.len(), ef).then_some((expanded, live))
+        }
+
+        fn walk(&self, ef: (usize, usize)) -> Walk {
             let ((mut pool, mut seen), mut expanded) = (self.start(ef), Vec::new());
             while let Some(id) = pool.next() {
                 expanded.push(id);
+                self.pass_by(&mut pool, id);
                 for other in self.unseen(id, &mut seen) {
                     if self.distances[other].pool_key() < pool.bound_key() {
                         pool.insert::<L2>(self.distances[other], self.slots[other]);
                     }
                 }
             }
-            (expanded, pool.iter().collect())
+            self.end(&pool, ef.0, expanded)
         }
 
         /// None: it gave up.
-        fn walk_pending(&self, ef: usize, measured: &mut usize) -> Option<Walk> {
+        fn walk_pending(&self, ef: (usize, usize), measured: &mut usize) -> Option<Walk> {
             let ((mut pool, mut seen), mut expanded) = (self.start(ef), Vec::new());
             let mut pending = Pending::default();
             let highest = |lowest: u32| lowest + self.width;
@@ -192,8 +205,9 @@ mod tests {
                 if count > 0 {
                     continue;
                 }
-                let Some(id) = pool.next() else { return Some((expanded, pool.iter().collect())) };
+                let Some(id) = pool.next() else { return Some(self.end(&pool, ef.0, expanded)) };
                 expanded.push(id);
+                self.pass_by(&mut pool, id);
                 pending.reserve(LINKS).unwrap();
                 let bound = pending.bound(&pool, highest);
                 for other in self.unseen(id, &mut seen) {
@@ -221,7 +235,7 @@ mod tests {
             random = random.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
             (random >> 8) as usize % end
         };
-        let (mut gave_up, mut ended, mut measured, mut seen) = (0, 0, 0, 0);
+        let (mut gave_up, mut ended, mut lost, mut missed, mut measured, mut seen) = (0, 0, 0, 0, 0, 0);
         for case in 0..4000 {
             let ties = case % 2 == 0;
             let kinds = [300, 12, 40][case % 7 % 3];
@@ -232,24 +246,35 @@ mod tests {
             let mut links = || std::array::from_fn(|_| below(COUNT));
             let links = (0..COUNT).map(|_| links()).collect();
             let lowest = distances.iter().map(|d| d.pool_key() - 1 - below(width) as u32).collect();
-            let graph = Graph { slots: slots.clone(), links, distances, lowest, width: width as u32 };
-            let ef = 1 + below(120);
+            // None, some, many, with spare places or too few of them.
+            let one_in = [usize::MAX, 30, 4][case / 8 % 3];
+            let deleted = (0..COUNT).map(|_| below(one_in) == 1).collect();
+            let graph = Graph { slots: slots.clone(), links, distances, lowest, width: width as u32, deleted };
+            let ef = (1 + below(120), if one_in > COUNT { 0 } else { 1 + below(50) });
             let walk = graph.walk(ef);
             let mut own = 0;
             let pending = graph.walk_pending(ef, &mut own);
             match &pending {
-                Some(pending) => assert_eq!(*pending, walk, "case {case}"),
+                // Fewer measured ones can be too many deleted among them sooner, or later.
+                Some(None) => assert!(graph.deleted.contains(&true), "case {case}"),
+                Some(pending) if ties => assert!(walk.is_none() || *pending == walk, "case {case}"),
+                Some(pending) => assert_eq!(*pending, graph.walk((ef.0, COUNT)), "case {case}"),
                 None => assert!(ties, "case {case}"),
             }
+            lost += usize::from(walk.is_none());
+            missed += usize::from(pending.as_ref().is_some_and(Option::is_none) && walk.is_some());
             if ties {
                 (gave_up, ended) = (gave_up + usize::from(pending.is_none()), ended + usize::from(pending.is_some()));
             } else if width == 20 {
                 let mut all = vec![false; COUNT];
-                walk.0.iter().for_each(|id| seen += graph.unseen(*id, &mut all).len());
-                measured += own;
+                if let Some((expanded, _)) = walk {
+                    expanded.iter().for_each(|id| seen += graph.unseen(*id, &mut all).len());
+                    measured += own;
+                }
             }
         }
-        assert!(gave_up > 100 && ended > 100, "{gave_up} {ended}");
+        assert!(gave_up > 100 && ended > 100 && lost > 100, "{gave_up} {ended} {lost}");
+        assert!(missed < 40, "{missed} more were lost");
         assert!(measured * 3 < seen, "{measured} of {seen} were measured");
     }
 }

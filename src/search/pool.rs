@@ -14,7 +14,7 @@
 
 use crate::distance::kernel::{Distance, Kernel};
 use crate::distance::sorted::{self, Sorted, FRONT, MANY};
-use crate::error::Result;
+use crate::error::{out_of_memory, Result};
 use crate::search::hop::Hop;
 use crate::store::Slot;
 
@@ -135,9 +135,13 @@ impl Pool {
         }
     }
 
-    /// The nearest record that was not expanded yet; it counts as expanded from now on.
+    /// The nearest record that was not expanded yet; it counts as expanded from now on. None, too, where the pool has
+    /// lost others.
     #[inline(always)]
     pub(crate) fn next(&mut self) -> Option<u32> {
+        if self.has_lost() {
+            return None;
+        }
         while self.cursor < self.len {
             let entry = self.list[FRONT + self.cursor];
             if entry & EXPANDED == 0 {
@@ -153,21 +157,27 @@ impl Pool {
         self.next_tie()
     }
 
-    /// The record that was given last is deleted. False: the pool has lost others. Without memory it counts as another.
-    pub(crate) fn pass_by(&mut self, slot: Slot) -> bool {
+    /// The record that was given last is deleted.
+    pub(crate) fn pass_by(&mut self, slot: Slot) -> Result<()> {
         let given = self.list[FRONT + self.cursor - 1];
         // A tie has no place here.
-        if id(given) == slot.id() && self.deleted.try_reserve(1).is_ok() {
+        if id(given) == slot.id() {
+            self.deleted.try_reserve(1).map_err(|_| out_of_memory("a search pool"))?;
             self.deleted.insert(self.deleted.partition_point(|deleted| *deleted < given), given);
         }
         self.has_too_many |= self.deleted_in(self.len) > self.kept - self.ef;
-        !self.has_lost()
+        Ok(())
     }
 
     /// Whether more records were deleted than there are spare places for, so that others may be missing.
     #[inline(always)]
-    pub(crate) fn has_lost(&self) -> bool {
+    fn has_lost(&self) -> bool {
         self.has_too_many && self.is_full()
+    }
+
+    /// Whether `found` are all that are not deleted of the `wanted` nearest, or all that can be reached.
+    pub(crate) fn are_all(&self, found: usize, wanted: usize) -> bool {
+        !self.has_lost() && (found == wanted || !self.is_full() && self.unexpanded().is_none())
     }
 
     /// How many of the nearest are known to be deleted.
@@ -366,8 +376,8 @@ mod tests {
             seen[0] = true;
             while let Some(id) = pool.next() {
                 by_pool.push(id);
-                if deleted[id as usize] && !pool.pass_by(slots[id as usize]) {
-                    break;
+                if deleted[id as usize] {
+                    pool.pass_by(slots[id as usize]).unwrap();
                 }
                 for other in links[id as usize].into_iter().filter(|other| !std::mem::replace(&mut seen[*other], true))
                 {

@@ -60,16 +60,12 @@ pub(crate) fn query<K: Kernel>(
         return Ok(());
     }
     let is_pooled = ask.accept.is_none() && !ask.ties_as_in_heaps && K::Distance::POOLED;
-    if let Some(spare) = work.deletions.spare(ef).filter(|_| is_pooled) {
-        if !(work.deletions.any() && work.doubt.prevails()) {
-            search_ground::<K>(view, query, start, (ef, spare), work)?;
-            let has_all = take_pool(view, ask.k, work);
-            if work.deletions.any() {
-                work.doubt.learn(has_all);
-            }
-            if has_all {
-                return Ok(());
-            }
+    if let Some(spare) = is_pooled.then(|| work.spare(ef)).flatten() {
+        search_ground::<K>(view, query, start, (ef, spare), work)?;
+        let has_all = take_pool(view, ask.k, work);
+        work.learn(has_all);
+        if has_all {
+            return Ok(());
         }
     }
     let above = work.steps;
@@ -81,7 +77,7 @@ pub(crate) fn query<K: Kernel>(
     Ok(())
 }
 
-/// Leaves the `k` nearest live records of the pool in `work.results`. False: there may be others.
+/// Leaves the `k` nearest live records of the pool in `work.results`. False: others may be missing.
 #[inline(always)]
 pub(crate) fn take_pool<D: Distance>(view: &View<'_>, k: usize, work: &mut Work<D>) -> bool {
     let Work { pool, results, deletions, .. } = work;
@@ -90,7 +86,7 @@ pub(crate) fn take_pool<D: Distance>(view: &View<'_>, k: usize, work: &mut Work<
     results.extend(hits.map(|near| Hit { distance: near.distance, label: view.label(near.slot), slot: near.slot }));
     // Nearest first already; equal ones by label.
     results.sort_by(Hit::order);
-    !deletions.any() || !pool.has_lost() && (results.len() == k || !pool.is_full())
+    !deletions.any() || pool.are_all(results.len(), k)
 }
 
 /// What is not deleted in a pool, nearest first.

@@ -41,8 +41,7 @@ impl<D: Distance> Hit<D> {
     }
 }
 
-/// Whether ways of querying are worth it that may turn out to have been in vain: with spare places of a pool, certified
-/// by codes.
+/// Whether a way of querying is worth it that may turn out to have been in vain.
 #[derive(Default)]
 pub(crate) struct Doubt(u32);
 
@@ -85,6 +84,8 @@ pub(crate) struct Steps {
 #[derive(Default)]
 pub(crate) struct Work<D = f32> {
     pub(crate) deletions: Deletions,
+    /// Whether spare places of a pool mostly suffice for them.
+    pub(crate) doubt: Doubt,
     /// Candidates an insertion looks at on each level.
     pub(crate) ef_construction: usize,
     pub(crate) visited: Visited,
@@ -93,7 +94,6 @@ pub(crate) struct Work<D = f32> {
     pub(crate) frontier: Heap<D>,
     pub(crate) found: Heap<D>,
     pub(crate) pool: Pool,
-    pub(crate) doubt: Doubt,
     /// What a guided walk found, nearest first.
     pub(crate) near: Vec<Near<D>>,
     /// What a query found, nearest first, and what it cost above the ground.
@@ -139,6 +139,23 @@ impl<D: Distance> Work<D> {
         self.visited.reserve(view.count().max(start.id() as usize + 1))
     }
 
+    /// Spare places for a pool with `ef` others; None: heaps are better.
+    #[inline(always)]
+    pub(crate) fn spare(&mut self, ef: usize) -> Option<usize> {
+        if self.deletions.any() && self.doubt.prevails() {
+            return None;
+        }
+        self.deletions.spare(ef)
+    }
+
+    /// Whether they were enough.
+    #[inline(always)]
+    pub(crate) fn learn(&mut self, were_enough: bool) {
+        if self.deletions.any() {
+            self.doubt.learn(were_enough);
+        }
+    }
+
     /// Makes room for the records there are and some that other threads may add meanwhile, so that
     /// [`Work::reserve`] will not need memory.
     pub(crate) fn reserve_ahead(&mut self, store: &Store) -> Result<()> {
@@ -159,6 +176,8 @@ pub(crate) struct Scratch {
     pub(crate) lanes: Vec<Lane>,
     /// Those that vectors guide.
     pub(crate) exact_lanes: Vec<Lane<f32>>,
+    /// Whether codes mostly certify queries.
+    pub(crate) doubt: Doubt,
     /// The candidates of a block of new records.
     pub(crate) scan: Scan,
     home: Arc<Home>,
@@ -207,6 +226,7 @@ impl Scratches {
                 vector,
                 lanes,
                 exact_lanes,
+                doubt: Doubt::default(),
                 scan,
                 home: Arc::clone(&self.0),
             })

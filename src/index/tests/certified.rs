@@ -10,11 +10,14 @@ const KINDS: [(Metric, usize); 5] =
 fn compare((metric, dim): (Metric, usize), vectors: &[f32], queries: &[&[f32]], what: &str) -> usize {
     let index = Index::new(&Params { metric, m: 8, ef_construction: 40, ..Params::new(dim) }).unwrap();
     add(&index, vectors, &(0..(vectors.len() / dim) as u64).collect::<Vec<u64>>()).unwrap();
-    for queries in queries {
-        for (k, ef) in [(1, 1), (10, 10), (10, 33), (5, 200)] {
-            let [exact, certified] =
-                [Exactness::F32, Exactness::Certified].map(|exactness| ask(&index, queries, k, ef, exactness));
-            assert_eq!(exact, certified, "{what}, {metric:?}, dim {dim}, ef {ef}");
+    for deleted in [0, 1, 30] {
+        (0..deleted).for_each(|label| drop(index.mark_deleted(label * 31)));
+        for queries in queries {
+            for (k, ef) in [(1, 1), (10, 10), (10, 33), (5, 200)] {
+                let [exact, certified] =
+                    [Exactness::F32, Exactness::Certified].map(|exactness| ask(&index, queries, k, ef, exactness));
+                assert_eq!(exact, certified, "{what}, {metric:?}, dim {dim}, ef {ef}, {deleted} deleted");
+            }
         }
     }
     let codes = index.store().codes().unwrap();

@@ -1,5 +1,7 @@
 //! Queries on an index with deleted records: sorted pools with spare places, and heaps where these are too few.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use super::*;
 
 const ROWS: usize = 4000;
@@ -80,6 +82,8 @@ fn exact_queries_with_deletions_are_those_of_heaps() {
         let mut queries = random(&mut rng, 24, dim);
         if whole {
             vectors.iter_mut().chain(&mut queries).for_each(|x| *x = (*x * 127.0 + 127.0).round());
+            // Bytes are not these.
+            queries[10 * dim..].iter_mut().for_each(|x| *x += 0.25);
         }
         let index = Index::new(&Params { m: 6, ef_construction: 40, ..Params::new(dim) }).unwrap();
         add(&index, &vectors, &(0..rows as u64).collect::<Vec<_>>()).unwrap();
@@ -95,9 +99,12 @@ fn exact_queries_with_deletions_are_those_of_heaps() {
             all.clone().filter(|label| label % 5 < 2).collect(),
             all.filter(|label| label % 10 < 7).collect(),
         ];
-        for (part, labels) in parts.iter().enumerate() {
-            for label in labels {
-                let _was_already = index.mark_deleted(*label);
+        // Then all but the last come back.
+        for (part, labels) in parts.iter().enumerate().chain(parts.iter().take(5).enumerate()) {
+            let deleted_before = index.deleted_count();
+            labels.iter().for_each(|label| drop(index.mark_deleted(*label)));
+            if index.deleted_count() == deleted_before {
+                labels.iter().for_each(|label| drop(index.unmark_deleted(*label)));
             }
             for (k, ef) in [(1, 1), (10, 10), (10, 60), (100, 100)] {
                 let heaps = search_with_heaps(&index, &queries, k, ef);
@@ -110,4 +117,38 @@ fn exact_queries_with_deletions_are_those_of_heaps() {
             }
         }
     }
+}
+
+/// While another thread deletes every other record and takes it back, queries find as many as they are asked for, and
+/// first the record that they are.
+#[test]
+fn queries_beside_deletions_find_what_stays() {
+    let (mut rng, dim, rows, k) = (SmallRng::seed_from_u64(33), 12, 1500, 10);
+    let vectors = random(&mut rng, rows, dim);
+    let index = Index::new(&Params { m: 12, ef_construction: 100, ..Params::new(dim) }).unwrap();
+    add(&index, &vectors, &(0..rows as u64).collect::<Vec<_>>()).unwrap();
+    let is_over = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            let mut random = 1u64;
+            while !is_over.load(Ordering::Relaxed) {
+                random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+                let label = 2 * ((random >> 33) % (rows as u64 / 2));
+                // More and more at first, then some and some.
+                if index.mark_deleted(label).is_err() {
+                    index.unmark_deleted(label).unwrap();
+                }
+            }
+        });
+        for _ in 0..3 {
+            for mode in [Exactness::F32, Exactness::Certified, Exactness::Guided] {
+                for odd in (1..rows).step_by(2) {
+                    let query = &vectors[odd * dim..(odd + 1) * dim];
+                    let hits = ask(&index, query, k, k, mode);
+                    assert!(hits[0] == (odd as u64, 0.0) && hits[k - 1].0 != u64::MAX, "{mode:?}, {odd}: {hits:?}");
+                }
+            }
+        }
+        is_over.store(true, Ordering::Relaxed);
+    });
 }

@@ -131,6 +131,23 @@ fn come_back_as_they_were() {
     }
 }
 
+/// Without them nobody knows how many records of a mapped index are deleted: be it few or many, the same are found.
+#[test]
+fn are_not_needed_to_pass_deleted_records_by() {
+    for (kind, every) in [(KINDS[0], 900), (KINDS[0], 20), (KINDS[3], 200), (KINDS[3], 2), (KINDS[3], 1)] {
+        let folder = Folder::new("codes-deleted");
+        let (original, path) = (index(kind), folder.0.join("index"));
+        (0..ROWS as u64).step_by(every).for_each(|label| original.mark_deleted(label).unwrap());
+        save(&original, &path, Format::Hnswlib).unwrap();
+        for exactness in [Exactness::F32, Exactness::Default] {
+            let other = mapped(&path, &original, Check::Default).unwrap();
+            assert_eq!(answers(&other, exactness), answers(&original, Exactness::F32), "{kind:?} {every}");
+            assert_eq!(other.deleted_count(), ROWS.div_ceil(every));
+            assert_eq!(answers(&other, exactness), answers(&original, Exactness::F32), "{kind:?} {every}, counted");
+        }
+    }
+}
+
 /// A walk on a mapped index that nobody changes reads links from the file of codes, not from the records.
 #[test]
 fn bring_the_lists_along() {
