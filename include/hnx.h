@@ -129,11 +129,11 @@
 
 /*
  The ids and distances of HNX_EXACTNESS_F32, reached by any means that are proven to give them: codes prove which
- distances cannot matter, f32 measures the rest (src/search/certified.rs). With a filter and without codes f32 measures
- all. Where codes are the vectors themselves (squared L2 of integers from 0 to 255, in up to 258 dimensions) they
- suffice. An index that has codes of half a byte only (HNX_EXACTNESS_GUIDED) gets those of a byte with the first such
- query that finds nobody changing it; changes wait meanwhile, as long as reading all vectors takes. They take a byte
- per float until hnx_set_exactness() gives them back.
+ distances cannot matter, f32 measures the rest (src/search/certified.rs). With a filter, or without codes, f32
+ measures all. Where codes are the vectors themselves (squared L2 of integers from 0 to 255, in up to 258 dimensions)
+ they suffice. An index that has codes of half a byte only (HNX_EXACTNESS_GUIDED) gets those of a byte with the first
+ such query that finds nobody changing it; changes wait meanwhile, as long as reading all vectors takes. They take a
+ byte per float until hnx_set_exactness() gives them back.
  */
 #define HNX_EXACTNESS_CERTIFIED 2
 

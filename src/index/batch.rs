@@ -1,7 +1,7 @@
-//! Several queries at once on an index of which no more than a half is deleted: by codes or sketches, or by vectors, with codes
-//! that save most of them. Those for which codes do not do are asked one by one, as those on f32 alone are: a walk on
-//! vectors keeps all of a core's requests to memory under way by itself, and side by side such walks are 0.94 to 0.99
-//! as fast.
+//! Several queries at once on an index of which no more than a half is deleted: by codes or sketches, or by vectors,
+//! with codes that save most of them. Those for which codes do not do are asked one by one, as those on f32 alone are: a
+//! walk on vectors keeps all of a core's requests to memory under way by itself, and side by side such walks are 0.94 to
+//! 0.99 as fast.
 
 use std::ops::Range;
 
@@ -13,8 +13,9 @@ use crate::params::Exactness;
 use crate::search::certified::Sieve;
 use crate::search::deletions::Deletions;
 use crate::search::guided::take_near;
+use crate::search::heap::Near;
 use crate::search::lanes::{make_lanes, Batch, By, Lane, Queries, LANES};
-use crate::search::query::{take_pool, Ask};
+use crate::search::query::{live, take_pool, Ask};
 use crate::search::scratch::{Doubt, Hit, Scratch, Work};
 use crate::store::view::View;
 
@@ -46,8 +47,8 @@ impl Shared<'_, '_> {
 }
 
 impl Index {
-    /// Some queries in lanes; `put` takes the results of each. Returns those that have to be asked with heaps, since too
-    /// much is deleted around them; None: all of them have to be asked one by one.
+    /// Some queries in lanes; `put` takes the results of each. Returns those that have to be asked with heaps, since
+    /// too much is deleted around them; None: all of them have to be asked one by one.
     pub(super) fn query_lanes(
         &self,
         vectors: &[f32],
@@ -78,8 +79,8 @@ impl Index {
             let lanes = make_lanes(lanes, count.min(LANES), self.store());
             let batch = Batch { walk: &measured.walk, by: measured.by(), sieve: None, entry };
             let (lossless, rows, unfit, lost) = (*lossless, &mut rows, &mut unfit, &mut lost);
-            let (shared, results) = (&shared, &mut *work);
-            let mut queries = Guided { shared, codes, measured, lossless, guided, rows, unfit, lost, results, put };
+            let (shared, work) = (&shared, &mut *work);
+            let mut queries = Guided { shared, codes, measured, lossless, guided, rows, unfit, lost, work, put };
             self.code_engine.run(&batch, lanes, &mut queries)?;
         }
         let codes = view.codes().filter(|_| exactness == Exactness::Certified && !view.has_before());
@@ -116,10 +117,12 @@ struct Guided<'a, 'v> {
     /// Others may be guided, too.
     guided: bool,
     rows: &'a mut Range<usize>,
-    /// Those for which codes do not do, and those around which too much is deleted.
+    /// Those for which codes do not do.
     unfit: &'a mut Vec<usize>,
+    /// Those around which too much is deleted.
     lost: &'a mut Vec<usize>,
-    results: &'a mut Work,
+    /// Where results stand, and what learns whether spare places suffice.
+    work: &'a mut Work,
     put: &'a mut Put<'a>,
 }
 
@@ -144,7 +147,7 @@ impl Guided<'_, '_> {
 impl Queries<i32> for Guided<'_, '_> {
     fn begin(&mut self, lane: &mut Lane) -> bool {
         for row in &mut *self.rows {
-            if self.results.spare(0).is_none() {
+            if !self.work.fits_a_pool() {
                 self.lost.push(row);
                 continue;
             }
@@ -165,7 +168,7 @@ impl Queries<i32> for Guided<'_, '_> {
         let Shared { index, view, ask, .. } = self.shared;
         if steps == 0 {
             let has_all = take_near(view, lane.ef, &mut lane.work);
-            self.results.learn(has_all);
+            self.work.learn(has_all);
             if !has_all {
                 self.lost.push(lane.row);
                 return false;
@@ -188,9 +191,9 @@ impl Queries<i32> for Guided<'_, '_> {
                     (self.codes, &lane.coded, sketches),
                     &lane.work.near,
                     ask.k,
-                    self.results,
+                    self.work,
                 );
-                (self.put)(lane.row, &self.results.results);
+                (self.put)(lane.row, &self.work.results);
                 return false;
             }
         }
@@ -203,8 +206,9 @@ struct Certified<'a, 'v> {
     shared: &'a Shared<'a, 'v>,
     codes: &'a Codes,
     rows: &'a mut dyn Iterator<Item = usize>,
-    /// Those for which codes do not do, and those around which too much is deleted.
+    /// Those for which codes do not do.
     unfit: &'a mut Vec<usize>,
+    /// Those around which too much is deleted.
     lost: &'a mut Vec<usize>,
     doubt: &'a mut Doubt,
     /// Learns whether spare places suffice.
@@ -215,7 +219,7 @@ struct Certified<'a, 'v> {
 impl Queries<f32> for Certified<'_, '_> {
     fn begin(&mut self, lane: &mut Lane<f32>) -> bool {
         for row in &mut *self.rows {
-            if self.work.spare(0).is_none() {
+            if !self.work.fits_a_pool() {
                 self.lost.push(row);
                 continue;
             }
@@ -244,8 +248,8 @@ impl Queries<f32> for Certified<'_, '_> {
             if gave_up {
                 self.unfit.push(lane.row);
             } else {
-                let near = lane.work.pool.iter::<f32>().take(ask.k);
-                near.filter_map(|(id, _)| view.slot(id)).for_each(|slot| view.prefetch_label(slot));
+                let near = live(view, &lane.work.pool, lane.work.deletions).take(ask.k);
+                near.for_each(|near: Near<f32>| view.prefetch_label(near.slot));
             }
             return !gave_up;
         }

@@ -23,7 +23,7 @@ pub(crate) fn search_ground<K: Kernel>(
     let store = view.store();
     while let Some(slot) = pool.next().and_then(|id| view.slot(id)) {
         if deletions.any() && view.is_deleted(slot) {
-            pool.pass_by(slot)?;
+            pool.pass_by(slot);
         }
         // Likely the next to be expanded: its links can travel while this one's are worked on.
         if let Some(next) = pool.peek().and_then(|id| view.slot(id)) {

@@ -1,9 +1,9 @@
 //! What a search is told about deleted records.
 //!
-//! A walk goes through them and does not find them. hnswlib's heaps ([`super::layer`]) look at each record's flag before
-//! they take it; a sorted pool ([`super::pool`]) takes it, keeps some more records than are wanted, and looks at the flag
-//! when the record is expanded, since that is in the first line of its links. Where more are deleted than it has spare
-//! places for, it may have lost others, and the walk is made again with heaps.
+//! A walk goes through them and does not find them. hnswlib's heaps ([`super::layer`]) look at each record's flag
+//! before they take it; a sorted pool ([`super::pool`]) takes it, keeps some more records than are wanted, and looks at
+//! the flag when the record is expanded, since that is in the first line of its links. Where more are deleted than it
+//! has spare places for, it may have lost others, and the walk is made again with heaps.
 
 /// The share of records that are deleted.
 #[derive(Clone, Copy, Default)]

@@ -161,7 +161,7 @@ fn take_turns<K: Kernel, C: Kernel<Distance = i32>, const SIEVE: bool>(
     while going > 0 {
         for lane in lanes.iter_mut() {
             match lane.stage {
-                Stage::ReadGround => read_ground::<_, SIEVE>(batch, lane)?,
+                Stage::ReadGround => read_ground::<_, SIEVE>(batch, lane),
                 Stage::MeasureGround => measure_ground::<K, SIEVE>(batch, lane),
                 Stage::SiftGround if SIEVE => sift_ground::<_, C>(batch, lane)?,
                 Stage::Read(level) => read::<K, SIEVE>(batch, lane, level)?,
@@ -221,7 +221,7 @@ fn read<K: Kernel, const SIEVE: bool>(batch: &Batch<'_, '_>, lane: &mut Lane<K::
 }
 
 #[inline(always)]
-fn read_ground<D: Distance, const SIEVE: bool>(batch: &Batch<'_, '_>, lane: &mut Lane<D>) -> Result<()> {
+fn read_ground<D: Distance, const SIEVE: bool>(batch: &Batch<'_, '_>, lane: &mut Lane<D>) {
     let view = batch.walk;
     let Work { visited, hop, pool, deletions, .. } = &mut lane.work;
     let gave_up = SIEVE && lane.sifted.gave_up();
@@ -232,17 +232,17 @@ fn read_ground<D: Distance, const SIEVE: bool>(batch: &Batch<'_, '_>, lane: &mut
             lane.waiting = hop.take(ids[..count].iter().filter_map(|id| view.slot(*id)));
             prefetch(view, &hop.slots[..lane.waiting]);
             lane.stage = Stage::MeasureGround;
-            return Ok(());
+            return;
         }
     }
     let next = if gave_up { None } else { pool.next().and_then(|id| view.slot(id)) };
     let Some(slot) = next else {
         visited.clear();
         lane.stage = Stage::Walked(0);
-        return Ok(());
+        return;
     };
     if deletions.any() && view.is_deleted(slot) {
-        pool.pass_by(slot)?;
+        pool.pass_by(slot);
     }
     // Likely the next to be expanded: its links can travel while this one's are worked on.
     if let Some(next) = pool.peek().and_then(|id| view.slot(id)) {
@@ -251,7 +251,6 @@ fn read_ground<D: Distance, const SIEVE: bool>(batch: &Batch<'_, '_>, lane: &mut
     lane.waiting = visited.unseen(view, view.store().links0(slot), &mut hop.slots);
     let are_sifted = pool.is_full() || batch.is_lazy::<SIEVE>();
     ask::<_, SIEVE>(batch, lane, are_sifted, [Stage::SiftGround, Stage::MeasureGround]);
-    Ok(())
 }
 
 /// Asks for what the next stage reads, which is the first of `next` where codes can tell something, else the second.

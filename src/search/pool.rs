@@ -45,6 +45,8 @@ impl Pool {
         sorted::make_room(&mut self.list, kept, "a search pool")?;
         self.ties.clear();
         self.deleted.clear();
+        let deleted = if spare > 0 { kept } else { 0 };
+        self.deleted.try_reserve(deleted).map_err(|_| out_of_memory("a search pool"))?;
         (self.len, self.ef, self.kept, self.cursor, self.has_too_many) = (0, ef, kept, 0, false);
         Ok(())
     }
@@ -158,15 +160,15 @@ impl Pool {
     }
 
     /// The record that was given last is deleted.
-    pub(crate) fn pass_by(&mut self, slot: Slot) -> Result<()> {
+    pub(crate) fn pass_by(&mut self, slot: Slot) {
+        // What was pushed out never comes back, so that there are no more of them than entries.
+        self.deleted.truncate(self.deleted_in(self.len));
         let given = self.list[FRONT + self.cursor - 1];
         // A tie has no place here.
         if id(given) == slot.id() {
-            self.deleted.try_reserve(1).map_err(|_| out_of_memory("a search pool"))?;
             self.deleted.insert(self.deleted.partition_point(|deleted| *deleted < given), given);
         }
-        self.has_too_many |= self.deleted_in(self.len) > self.kept - self.ef;
-        Ok(())
+        self.has_too_many |= self.deleted.len() > self.kept - self.ef;
     }
 
     /// Whether more records were deleted than there are spare places for, so that others may be missing.
@@ -177,7 +179,8 @@ impl Pool {
 
     /// Whether `found` are all that are not deleted of the `wanted` nearest, or all that can be reached.
     pub(crate) fn are_all(&self, found: usize, wanted: usize) -> bool {
-        !self.has_lost() && (found == wanted || !self.is_full() && self.unexpanded().is_none())
+        let saw_all = || !self.is_full() && self.is_open(self.len) && self.unexpanded().is_none();
+        !self.has_lost() && (found == wanted.min(self.ef) || saw_all())
     }
 
     /// How many of the nearest are known to be deleted.
@@ -377,7 +380,7 @@ mod tests {
             while let Some(id) = pool.next() {
                 by_pool.push(id);
                 if deleted[id as usize] {
-                    pool.pass_by(slots[id as usize]).unwrap();
+                    pool.pass_by(slots[id as usize]);
                 }
                 for other in links[id as usize].into_iter().filter(|other| !std::mem::replace(&mut seen[*other], true))
                 {

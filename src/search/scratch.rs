@@ -139,10 +139,16 @@ impl<D: Distance> Work<D> {
         self.visited.reserve(view.count().max(start.id() as usize + 1))
     }
 
-    /// Spare places for a pool with `ef` others; None: heaps are better.
+    /// Whether the next query is one for a pool.
+    #[inline(always)]
+    pub(crate) fn fits_a_pool(&mut self) -> bool {
+        self.deletions.fit_a_pool() && !(self.deletions.any() && self.doubt.prevails())
+    }
+
+    /// Spare places of a pool with `ef` others; None: it is one for heaps.
     #[inline(always)]
     pub(crate) fn spare(&mut self, ef: usize) -> Option<usize> {
-        if self.deletions.any() && self.doubt.prevails() {
+        if !self.fits_a_pool() {
             return None;
         }
         self.deletions.spare(ef)

@@ -99,13 +99,16 @@ fn exact_queries_with_deletions_are_those_of_heaps() {
             all.clone().filter(|label| label % 5 < 2).collect(),
             all.filter(|label| label % 10 < 7).collect(),
         ];
-        // Then all but the last come back.
-        for (part, labels) in parts.iter().enumerate().chain(parts.iter().take(5).enumerate()) {
-            let deleted_before = index.deleted_count();
-            labels.iter().for_each(|label| drop(index.mark_deleted(*label)));
-            if index.deleted_count() == deleted_before {
-                labels.iter().for_each(|label| drop(index.unmark_deleted(*label)));
+        let parts = || parts.iter().enumerate();
+        // Then they come back, the last ones first.
+        for (come_back, (part, labels)) in
+            parts().map(|part| (false, part)).chain(parts().rev().map(|part| (true, part)))
+        {
+            for label in labels {
+                // Some are in two parts.
+                drop(if come_back { index.unmark_deleted(*label) } else { index.mark_deleted(*label) });
             }
+            assert!(!come_back || part > 0 || index.deleted_count() == 0);
             for (k, ef) in [(1, 1), (10, 10), (10, 60), (100, 100)] {
                 let heaps = search_with_heaps(&index, &queries, k, ef);
                 for mode in [Exactness::F32, Exactness::Certified] {
@@ -123,32 +126,45 @@ fn exact_queries_with_deletions_are_those_of_heaps() {
 /// first the record that they are.
 #[test]
 fn queries_beside_deletions_find_what_stays() {
-    let (mut rng, dim, rows, k) = (SmallRng::seed_from_u64(33), 12, 1500, 10);
-    let vectors = random(&mut rng, rows, dim);
-    let index = Index::new(&Params { m: 12, ef_construction: 100, ..Params::new(dim) }).unwrap();
-    add(&index, &vectors, &(0..rows as u64).collect::<Vec<_>>()).unwrap();
-    let is_over = AtomicBool::new(false);
-    std::thread::scope(|scope| {
-        scope.spawn(|| {
-            let mut random = 1u64;
-            while !is_over.load(Ordering::Relaxed) {
-                random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
-                let label = 2 * ((random >> 33) % (rows as u64 / 2));
-                // More and more at first, then some and some.
-                if index.mark_deleted(label).is_err() {
-                    index.unmark_deleted(label).unwrap();
+    let (mut rng, rows, k) = (SmallRng::seed_from_u64(33), 1200, 10);
+    // Certified queries on vectors of few bytes and of many.
+    for dim in [12, 260] {
+        let mut vectors = random(&mut rng, rows, dim);
+        // Not so far apart that a walk misses some.
+        vectors.iter_mut().enumerate().filter(|(at, _)| at % dim >= 12).for_each(|(_, x)| *x *= 0.02);
+        let index = Index::new(&Params { m: 12, ef_construction: 60, ..Params::new(dim) }).unwrap();
+        add(&index, &vectors, &(0..rows as u64).collect::<Vec<_>>()).unwrap();
+        // In batches of eight; tells the first answer that is wrong.
+        let wrong = || {
+            let batches = (0..rows / 16)
+                .flat_map(|batch| [Exactness::F32, Exactness::Certified, Exactness::Guided].map(|mode| (batch, mode)));
+            batches.into_iter().find_map(|(batch, mode)| {
+                let own = |at: usize| 16 * batch + 2 * at + 1;
+                let queries: Vec<f32> = (0..8).flat_map(|at| vectors[own(at) * dim..][..dim].iter().copied()).collect();
+                let hits = ask(&index, &queries, k, 2 * k, mode);
+                let is_right =
+                    |(at, row): (usize, &[(u64, f32)])| row[0] == (own(at) as u64, 0.0) && row[k - 1].0 != u64::MAX;
+                (!hits.chunks(k).enumerate().all(is_right)).then(|| format!("dim {dim}, {batch}, {mode:?}: {hits:?}"))
+            })
+        };
+        assert_eq!(wrong(), None, "with nothing deleted");
+        let is_over = AtomicBool::new(false);
+        let wrong = std::thread::scope(|scope| {
+            scope.spawn(|| {
+                let mut random = 1u64;
+                while !is_over.load(Ordering::Relaxed) {
+                    random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+                    let label = 2 * ((random >> 33) % (rows as u64 / 2));
+                    // Few at first, then every other of them.
+                    if index.mark_deleted(label).is_err() {
+                        index.unmark_deleted(label).unwrap();
+                    }
                 }
-            }
+            });
+            let wrong = (0..3).find_map(|_| wrong());
+            is_over.store(true, Ordering::Relaxed);
+            wrong
         });
-        for _ in 0..3 {
-            for mode in [Exactness::F32, Exactness::Certified, Exactness::Guided] {
-                for odd in (1..rows).step_by(2) {
-                    let query = &vectors[odd * dim..(odd + 1) * dim];
-                    let hits = ask(&index, query, k, k, mode);
-                    assert!(hits[0] == (odd as u64, 0.0) && hits[k - 1].0 != u64::MAX, "{mode:?}, {odd}: {hits:?}");
-                }
-            }
-        }
-        is_over.store(true, Ordering::Relaxed);
-    });
+        assert_eq!(wrong, None);
+    }
 }
