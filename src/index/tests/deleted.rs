@@ -75,11 +75,11 @@ fn guided_queries_pass_deleted_records_by() {
 #[test]
 fn exact_queries_with_deletions_are_those_of_heaps() {
     let mut rng = SmallRng::seed_from_u64(32);
-    let rows = 2000;
+    let rows = 1200;
     // Certified queries on vectors of few bytes and of many; codes that are the vectors.
     for (dim, whole) in [(10, false), (260, false), (24, true)] {
         let mut vectors = random(&mut rng, rows, dim);
-        let mut queries = random(&mut rng, 24, dim);
+        let mut queries = random(&mut rng, 16, dim);
         if whole {
             vectors.iter_mut().chain(&mut queries).for_each(|x| *x = (*x * 127.0 + 127.0).round());
             // Bytes are not these.
@@ -109,7 +109,7 @@ fn exact_queries_with_deletions_are_those_of_heaps() {
                 drop(if come_back { index.unmark_deleted(*label) } else { index.mark_deleted(*label) });
             }
             assert!(!come_back || part > 0 || index.deleted_count() == 0);
-            for (k, ef) in [(1, 1), (10, 10), (10, 60), (100, 100)] {
+            for (k, ef) in [(1, 1), (10, 40), (60, 60)] {
                 let heaps = search_with_heaps(&index, &queries, k, ef);
                 for mode in [Exactness::F32, Exactness::Certified] {
                     let what = format!("dim {dim}, part {part}, ef {ef}, {mode:?}");
@@ -126,7 +126,7 @@ fn exact_queries_with_deletions_are_those_of_heaps() {
 /// first the record that they are.
 #[test]
 fn queries_beside_deletions_find_what_stays() {
-    let (mut rng, rows, k) = (SmallRng::seed_from_u64(33), 1200, 10);
+    let (mut rng, rows, k) = (SmallRng::seed_from_u64(33), 1008, 10);
     // Certified queries on vectors of few bytes and of many.
     for dim in [12, 260] {
         let mut vectors = random(&mut rng, rows, dim);
@@ -161,7 +161,7 @@ fn queries_beside_deletions_find_what_stays() {
                     }
                 }
             });
-            let wrong = (0..3).find_map(|_| wrong());
+            let wrong = wrong();
             is_over.store(true, Ordering::Relaxed);
             wrong
         });
