@@ -2,7 +2,7 @@
 """Counters that no noise reaches: instructions and lines by callgrind, distances and hops by a callback, of a fixed workload.
 
   make counters                    records them in benches/counters.json
-  make test-counters               fails when one has grown by more than 3 % over what is recorded
+  make test-counters               fails when one has grown by more than 3 % (lines: 6 %) over what is recorded
 
 Instructions are those of libhnx itself per added record or per query (counters.c, AVX2, one thread), lines those that it
 reads and that are not in a first-level cache of 32 KB: what libc does is left out, because it has other routines on
@@ -23,6 +23,7 @@ RECORDED = os.path.join(REPO, 'benches', 'counters.json')
 LIBRARY = os.environ.get('HNX_LIB') or os.path.join(REPO, 'target', 'release', 'libhnx.so')
 FOLDER = os.path.join(REPO, 'build', 'counters')
 BOUND = 0.03
+BOUND_OF_LINES = 0.06  # where memory lies decides which of them meet in the cache
 
 
 def cannot():
@@ -97,9 +98,10 @@ def compare(recorded, counters):
             continue
         change = new / old - 1
         print(f'{name:34} {old:>12,} {new:>12,} {change:+8.2%}')
-        if change > BOUND:
+        bound = BOUND_OF_LINES if name.endswith('.lines') else BOUND
+        if change > bound:
             failed.append(f'{name} has grown by {change:.2%}, from {old:,} to {new:,}')
-        elif change < -BOUND:
+        elif change < -bound:
             better.append(name)
     for text in failed:
         print(f'FAILED: {text}; if that is meant: make counters')

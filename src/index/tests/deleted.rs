@@ -79,11 +79,11 @@ fn exact_queries_with_deletions_are_those_of_heaps() {
     // Certified queries on vectors of few bytes and of many; codes that are the vectors.
     for (dim, whole) in [(10, false), (260, false), (24, true)] {
         let mut vectors = random(&mut rng, rows, dim);
-        let mut queries = random(&mut rng, 16, dim);
+        let mut queries = random(&mut rng, 8, dim);
         if whole {
             vectors.iter_mut().chain(&mut queries).for_each(|x| *x = (*x * 127.0 + 127.0).round());
             // Bytes are not these.
-            queries[10 * dim..].iter_mut().for_each(|x| *x += 0.25);
+            queries[5 * dim..].iter_mut().for_each(|x| *x += 0.25);
         }
         let index = Index::new(&Params { m: 6, ef_construction: 40, ..Params::new(dim) }).unwrap();
         add(&index, &vectors, &(0..rows as u64).collect::<Vec<_>>()).unwrap();
