@@ -41,6 +41,7 @@ impl Shared<'_, '_> {
     /// Makes a query ready.
     fn begin<D>(&self, row: usize, codes: &Codes, lane: &mut Lane<D>) {
         lane.row = row;
+        lane.work.deletions = self.deletions;
         self.index.prepare(self.vector(row), &mut lane.vector);
         codes.prepare(lane.vector.floats(), &mut lane.coded);
     }
@@ -156,7 +157,6 @@ impl Queries<i32> for Guided<'_, '_> {
             if lane.coded.lossless || self.guided && lane.coded.is_usable() {
                 let (_, ef) = self.measured.for_query(&lane.coded, self.shared.ask.ef, QUERY_SHARE);
                 lane.ef = ef.min(self.shared.view.count());
-                lane.work.deletions = self.shared.deletions;
                 return true;
             }
             self.unfit.push(row);
@@ -231,7 +231,6 @@ impl Queries<f32> for Certified<'_, '_> {
             // Of a query beyond the trained range codes tell little.
             if lane.coded.is_usable() && !lane.coded.is_outside {
                 lane.ef = self.shared.ask.ef.min(self.shared.view.count());
-                lane.work.deletions = self.shared.deletions;
                 lane.sifted.proof = self.codes.quantiser().proof(lane.vector.floats(), &lane.coded);
                 return true;
             }

@@ -30,11 +30,7 @@ fn search(index: &Index, query: &[f32], k: usize, ef: usize) -> Vec<(u64, f32)> 
 
 /// The same through hnswlib's heaps, which queries with a filter use.
 fn search_with_heaps(index: &Index, query: &[f32], k: usize, ef: usize) -> Vec<(u64, f32)> {
-    let rows = query.len() / index.dim();
-    let (mut labels, mut distances) = (vec![0; rows * k], vec![0.0; rows * k]);
-    let all: &Accept<'_> = &|_| Some(true);
-    index.query(query, k, ef, 1, Exactness::F32, Some(all), &mut labels, Some(&mut distances), None).unwrap();
-    labels.into_iter().zip(distances).collect()
+    ask_accepted(index, query, k, ef, Exactness::F32, Some(&|_| Some(true)))
 }
 
 /// The sorted pool of plain queries and the two heaps of those with a filter are one search: where no distances tie
@@ -107,9 +103,20 @@ fn many_indexes_fit_into_the_address_space() {
 }
 
 fn ask(index: &Index, query: &[f32], k: usize, ef: usize, exactness: Exactness) -> Vec<(u64, f32)> {
+    ask_accepted(index, query, k, ef, exactness, None)
+}
+
+fn ask_accepted(
+    index: &Index,
+    query: &[f32],
+    k: usize,
+    ef: usize,
+    exactness: Exactness,
+    accept: Option<&Accept<'_>>,
+) -> Vec<(u64, f32)> {
     let rows = query.len() / index.dim();
     let (mut labels, mut distances) = (vec![0; rows * k], vec![0.0; rows * k]);
-    index.query(query, k, ef, 1, exactness, None, &mut labels, Some(&mut distances), None).unwrap();
+    index.query(query, k, ef, 1, exactness, accept, &mut labels, Some(&mut distances), None).unwrap();
     labels.into_iter().zip(distances).collect()
 }
 

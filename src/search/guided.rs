@@ -10,7 +10,7 @@ use crate::search::descend::to_ground;
 use crate::search::filter::Accept;
 use crate::search::heap::Near;
 use crate::search::layer::search_layer;
-use crate::search::query::live;
+use crate::search::query::{hit, live};
 use crate::search::scratch::{Hit, Work};
 use crate::store::view::{Query, View};
 use crate::store::Slot;
@@ -101,7 +101,7 @@ pub(crate) fn take_near<D: Distance>(view: &View<'_>, ef: usize, work: &mut Work
     let Work { pool, near, deletions, .. } = work;
     near.clear();
     near.extend(live(view, pool, *deletions).take(ef));
-    !deletions.any() || pool.are_all(near.len(), ef)
+    work.has_all(work.near.len(), ef)
 }
 
 /// Adds to `work.near`, which has the nearest of the first `count` records, those of the others that are as near as the
@@ -219,7 +219,7 @@ pub(crate) fn measure<K: Kernel<Distance = f32>>(
     for near in near[at..].iter().filter(|near| codes.is_exceptional(near.slot.id() as usize)) {
         put(best, Near { distance: view.distance::<K>(query, near.slot), slot: near.slot }, k);
     }
-    results.extend(best.iter().map(|n| Hit { distance: n.distance, label: view.label(n.slot), slot: n.slot }));
+    results.extend(best.iter().map(|near| hit(view, near)));
     results.sort_by(Hit::order);
 }
 

@@ -83,10 +83,16 @@ pub(crate) fn take_pool<D: Distance>(view: &View<'_>, k: usize, work: &mut Work<
     let Work { pool, results, deletions, .. } = work;
     results.clear();
     let hits = live(view, pool, *deletions).take(k);
-    results.extend(hits.map(|near| Hit { distance: near.distance, label: view.label(near.slot), slot: near.slot }));
+    results.extend(hits.map(|near| hit(view, &near)));
     // Nearest first already; equal ones by label.
     results.sort_by(Hit::order);
-    !deletions.any() || pool.are_all(results.len(), k)
+    work.has_all(work.results.len(), k)
+}
+
+/// A record that was found, with its label.
+#[inline(always)]
+pub(crate) fn hit<D: Distance>(view: &View<'_>, near: &Near<D>) -> Hit<D> {
+    Hit { distance: near.distance, label: view.label(near.slot), slot: near.slot }
 }
 
 /// What is not deleted in a pool, nearest first.
@@ -105,8 +111,8 @@ pub(crate) fn live<'a, D: Distance>(
 #[inline(always)]
 fn drain_found<D: Distance>(view: &View<'_>, work: &mut Work<D>) {
     let Work { found, results, .. } = work;
-    while let Some(Near { distance, slot }) = found.pop() {
-        results.push(Hit { distance, label: view.label(slot), slot });
+    while let Some(near) = found.pop() {
+        results.push(hit(view, &near));
     }
     results.reverse();
 }
@@ -114,9 +120,8 @@ fn drain_found<D: Distance>(view: &View<'_>, work: &mut Work<D>) {
 #[inline(always)]
 fn take_found<D: Distance>(view: &View<'_>, work: &mut Work<D>) {
     let Work { found, results, .. } = work;
-    let hit = |near: &Near<D>| Hit { distance: near.distance, label: view.label(near.slot), slot: near.slot };
     results.clear();
-    results.extend(found.items().iter().map(hit));
+    results.extend(found.items().iter().map(|near| hit(view, near)));
     results.sort_unstable_by(Hit::order);
 }
 
@@ -137,8 +142,6 @@ pub(crate) fn query_level<K: Kernel>(
         None => search_layer::<K>(view, query, start, level, ask.ef, ask.accept, work)?,
     }
     let Work { found, results, .. } = work;
-    for near in found.items() {
-        results.push(Hit { distance: near.distance, label: view.label(near.slot), slot: near.slot });
-    }
+    results.extend(found.items().iter().map(|near| hit(view, near)));
     Ok(())
 }

@@ -154,6 +154,12 @@ impl<D: Distance> Work<D> {
         self.deletions.spare(ef)
     }
 
+    /// Whether `found` live records that were taken from the pool are all of the `wanted` nearest.
+    #[inline(always)]
+    pub(crate) fn has_all(&self, found: usize, wanted: usize) -> bool {
+        !self.deletions.any() || self.pool.are_all(found, wanted)
+    }
+
     /// Whether they were enough.
     #[inline(always)]
     pub(crate) fn learn(&mut self, were_enough: bool) {

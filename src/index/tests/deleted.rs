@@ -6,6 +6,15 @@ use super::*;
 
 const ROWS: usize = 4000;
 
+/// So many vectors and queries, of integers from 0 to 254 if `whole`.
+fn made(rng: &mut SmallRng, counts: [usize; 2], dim: usize, whole: bool) -> (Vec<f32>, Vec<f32>) {
+    let [mut vectors, mut queries] = counts.map(|count| random(rng, count, dim));
+    if whole {
+        vectors.iter_mut().chain(&mut queries).for_each(|x| *x = (*x * 127.0 + 127.0).round());
+    }
+    (vectors, queries)
+}
+
 /// The nearest live records, by measuring all.
 fn nearest(vectors: &[f32], dim: usize, query: &[f32], live: impl Fn(usize) -> bool, k: usize) -> Vec<u64> {
     let distance = |row: &[f32]| row.iter().zip(query).map(|(a, b)| (a - b) * (a - b)).sum::<f32>();
@@ -29,11 +38,7 @@ fn guided_queries_pass_deleted_records_by() {
     let k = 10;
     // Bytes, sketches, bytes that are the vectors.
     for (dim, whole) in [(24, false), (140, false), (32, true)] {
-        let mut vectors = random(&mut rng, ROWS, dim);
-        let mut queries = random(&mut rng, 60, dim);
-        if whole {
-            vectors.iter_mut().chain(&mut queries).for_each(|x| *x = (*x * 127.0 + 127.0).round());
-        }
+        let (vectors, queries) = made(&mut rng, [ROWS, 60], dim, whole);
         let index = Index::new(&Params { m: 12, ef_construction: 80, ..Params::new(dim) }).unwrap();
         add(&index, &vectors, &(0..ROWS as u64).collect::<Vec<_>>()).unwrap();
         let mut deleted = vec![false; ROWS];
@@ -78,10 +83,8 @@ fn exact_queries_with_deletions_are_those_of_heaps() {
     let rows = 1200;
     // Certified queries on vectors of few bytes and of many; codes that are the vectors.
     for (dim, whole) in [(10, false), (260, false), (24, true)] {
-        let mut vectors = random(&mut rng, rows, dim);
-        let mut queries = random(&mut rng, 8, dim);
+        let (vectors, mut queries) = made(&mut rng, [rows, 8], dim, whole);
         if whole {
-            vectors.iter_mut().chain(&mut queries).for_each(|x| *x = (*x * 127.0 + 127.0).round());
             // Bytes are not these.
             queries[5 * dim..].iter_mut().for_each(|x| *x += 0.25);
         }
