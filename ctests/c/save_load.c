@@ -111,8 +111,8 @@ static void small(uint32_t format, size_t count)
 /* Codes are made anew on opening: they guide to the answers that those did which the index had made while it grew. */
 static void guided(uint32_t metric, size_t dim, int integers)
 {
-    enum { PIECE = 900 };
-    const size_t count = check_pick(2, 6) * PIECE, queries = 50, k = 10;
+    enum { PIECE = 520 }; /* codes come with the thousandth record */
+    const size_t count = check_pick(2, 10) * PIECE, queries = 50, k = 10;
     float *rows = check_vectors(count + queries, dim, 26);
     hnx_index *index = index_of(metric, dim, rows, 0, 0), *loaded;
     hnx_load_options options = load_options(metric, dim, 0);

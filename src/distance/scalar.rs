@@ -14,13 +14,15 @@ pub(crate) fn fma(a: f32, b: f32, c: f32) -> f32 {
     let (p, c) = (f64::from(a) * f64::from(b), f64::from(c));
     let s = p + c;
     let t = s - p;
-    let error = (p - (s - t)) + (c - t); // exact (TwoSum), or NaN where s is not finite
+    // Exact (TwoSum), or NaN where s is not finite.
+    let error = (p - (s - t)) + (c - t);
+    // Round to odd: an inexact even result moves one step towards the error. Without branches, so that a compiler makes
+    // vectors of it.
     let bits = s.to_bits();
-    // Round to odd: an inexact even result moves one step towards the error.
-    let step = (error != 0.0 && !error.is_nan() && bits & 1 == 0) as u64;
-    let up = (error > 0.0) == (s > 0.0);
-    let odd = if up { bits.wrapping_add(step) } else { bits.wrapping_sub(step) };
-    f64::from_bits(odd) as f32
+    let is_inexact = 0u64.wrapping_sub(((error < 0.0) | (error > 0.0)) as u64);
+    let is_even = (bits & 1).wrapping_sub(1);
+    let step = 1u64.wrapping_sub((error.to_bits() ^ bits) >> 63 << 1);
+    f64::from_bits(bits.wrapping_add(step & is_even & is_inexact)) as f32
 }
 
 impl<const IP: bool> Scalar<IP> {
@@ -41,10 +43,17 @@ impl<const IP: bool> Rows for Scalar<IP> {
     #[inline(always)]
     unsafe fn one(q: *const f32, row: *const f32, dim: usize) -> f32 {
         let mut acc = [0.0f32; LANES];
-        for at in 0..dim {
-            // SAFETY: the caller's promise; any address will do.
-            let (q, row) = unsafe { (q.add(at).read_unaligned(), row.add(at).read_unaligned()) };
-            Self::step(&mut acc[at % LANES], q, row);
+        let tail = dim % LANES;
+        // SAFETY: the caller's promise; any address will do.
+        unsafe {
+            for at in (0..dim - tail).step_by(LANES) {
+                for (lane, acc) in acc.iter_mut().enumerate() {
+                    Self::step(acc, q.add(at + lane).read_unaligned(), row.add(at + lane).read_unaligned());
+                }
+            }
+            for (acc, at) in acc.iter_mut().zip(dim - tail..dim) {
+                Self::step(acc, q.add(at).read_unaligned(), row.add(at).read_unaligned());
+            }
         }
         finish::<IP>(tree(acc))
     }

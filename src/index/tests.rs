@@ -136,13 +136,13 @@ fn guided_answers_are_exact_and_as_good() {
     // Sketches guide the walk where vectors are long.
     for (metric, dim) in [Metric::L2, Metric::Ip, Metric::Cosine].into_iter().flat_map(|m| [(m, 40), (m, 140)]) {
         let index = Index::new(&Params { metric, m: 8, ef_construction: 60, ..Params::new(dim) }).unwrap();
-        let (vectors, queries) = (random(&mut rng, 3000, dim), random(&mut rng, 200, dim));
+        let (vectors, queries) = (random(&mut rng, 2000, dim), random(&mut rng, 200, dim));
         add(&index, &vectors[..999 * dim], &(0..999).collect::<Vec<u64>>()).unwrap();
         assert_eq!(index.exactness(), Exactness::F32);
-        add(&index, &vectors[999 * dim..], &(999..3000).collect::<Vec<u64>>()).unwrap();
+        add(&index, &vectors[999 * dim..], &(999..2000).collect::<Vec<u64>>()).unwrap();
         assert_eq!(index.exactness(), Exactness::Guided);
         // Sketches do without codes, until a certified query needs them.
-        let bytes_for_each = |from: u64, to: u64| (3000 * from..3000 * to).contains(&index.stats().code_bytes);
+        let bytes_for_each = |from: u64, to: u64| (2000 * from..2000 * to).contains(&index.stats().code_bytes);
         assert!(if dim == 40 { bytes_for_each(64, 96) } else { bytes_for_each(96, 160) }, "{:?}", index.stats());
         assert_eq!(index.store().codes().unwrap().sketches().is_some(), dim == 140, "{metric:?}");
         for deleted in [false, true] {
@@ -152,7 +152,7 @@ fn guided_answers_are_exact_and_as_good() {
             let guided = ask(&index, &queries, 10, 50, Exactness::Guided);
             let together = shared(&guided, &exact, 10);
             assert!(dim == 140 || together > 0.97, "{metric:?}: {together} of the answers are the same");
-            let nearest = ask(&index, &queries, 10, 3000, Exactness::F32);
+            let nearest = ask(&index, &queries, 10, 2000, Exactness::F32);
             let [of_exact, of_guided] = [&exact, &guided].map(|found| shared(found, &nearest, 10));
             assert!(of_guided > of_exact - 0.005, "{metric:?}, {dim}: recall {of_guided}, exact {of_exact}");
             assert!(of_guided > 0.5, "{metric:?}, {dim}: recall {of_guided}");
@@ -160,7 +160,7 @@ fn guided_answers_are_exact_and_as_good() {
                 assert_eq!(ask(&index, query, 10, 50, Exactness::Default), guided[row * 10..(row + 1) * 10]);
             }
             if !deleted {
-                (0..3000).step_by(7).for_each(|label| index.mark_deleted(label).unwrap());
+                (0..2000).step_by(7).for_each(|label| index.mark_deleted(label).unwrap());
             }
         }
     }
@@ -203,9 +203,9 @@ fn a_certified_query_in_a_filter_waits_for_nobody() {
 fn an_index_has_an_exactness() {
     let mut rng = SmallRng::seed_from_u64(27);
     for dim in [40, 140] {
-        let (vectors, queries) = (random(&mut rng, 2000, dim), random(&mut rng, 50, dim));
+        let (vectors, queries) = (random(&mut rng, 1200, dim), random(&mut rng, 50, dim));
         let index = Index::new(&Params { m: 8, ef_construction: 60, ..Params::new(dim) }).unwrap();
-        add(&index, &vectors, &(0..2000).collect::<Vec<u64>>()).unwrap();
+        add(&index, &vectors, &(0..1200).collect::<Vec<u64>>()).unwrap();
         // There is room for more records than there are.
         let keeps = |bytes: u64| {
             let kept = index.stats().code_bytes as f64 / index.count() as f64;
@@ -239,12 +239,12 @@ fn an_index_has_an_exactness() {
         for (chosen, bytes) in [(Exactness::F32, 0), (Exactness::Certified, codes + sketches)] {
             index.set_exactness(chosen, 1);
             let first = index.count();
-            let more = random(&mut rng, 2000, dim);
-            add(&index, &more, &(first as u64..first as u64 + 2000).collect::<Vec<u64>>()).unwrap();
+            let more = random(&mut rng, 600, dim);
+            add(&index, &more, &(first as u64..first as u64 + 600).collect::<Vec<u64>>()).unwrap();
             assert!(keeps(bytes), "{chosen:?}: {:?}", index.stats());
             let found = ask(&index, &more, 1, 100, Exactness::Default);
             let own = found.iter().enumerate().filter(|(row, hit)| **hit == ((first + row) as u64, 0.0)).count();
-            assert!(own > 1900, "{chosen:?}: {own} found themselves");
+            assert!(own > 570, "{chosen:?}: {own} found themselves");
         }
     }
 }
@@ -331,20 +331,20 @@ fn replacements_have_codes_of_their_own() {
     for (metric, dim) in [(Metric::L2, 24), (Metric::L2, 140), (Metric::Cosine, 40)] {
         let params = Params { metric, m: 12, ef_construction: 80, allow_replace_deleted: true, ..Params::new(dim) };
         let index = Index::new(&params).unwrap();
-        add(&index, &random(&mut rng, 1500, dim), &(0..1500).collect::<Vec<u64>>()).unwrap();
+        add(&index, &random(&mut rng, 1200, dim), &(0..1200).collect::<Vec<u64>>()).unwrap();
         (0..300).for_each(|label| index.mark_deleted(label).unwrap());
         let (replacing, updating) = (random(&mut rng, 300, dim), random(&mut rng, 200, dim));
         let mode = AddMode { replace_deleted: true, ..AddMode::default() };
         let labels: Vec<u64> = (5000..5300).collect();
         index.add(&replacing, &labels, mode, 1, false, &mut |_, _| {}).unwrap();
-        assert_eq!(index.count(), 1500);
-        add(&index, &updating, &(1000..1200).collect::<Vec<u64>>()).unwrap();
+        assert_eq!(index.count(), 1200);
+        add(&index, &updating, &(900..1100).collect::<Vec<u64>>()).unwrap();
         let queries: Vec<f32> = [replacing, updating].concat();
         let [f32, certified, guided] =
             [Exactness::F32, Exactness::Certified, Exactness::Guided].map(|mode| ask(&index, &queries, 1, 60, mode));
         assert!(f32 == certified, "{metric:?}, dim {dim}");
         assert!(shared(&f32, &guided, 1) > 0.99, "{metric:?}, dim {dim}");
-        let own = guided.iter().zip((5000..5300).chain(1000..1200)).filter(|(hit, label)| hit.0 == *label).count();
+        let own = guided.iter().zip((5000..5300).chain(900..1100)).filter(|(hit, label)| hit.0 == *label).count();
         assert!(own > 490, "{metric:?}, dim {dim}: {own} of 500 found themselves");
     }
 }
