@@ -952,7 +952,9 @@ typedef int32_t (*hnx_accept_fn)(void *context,
  Which labels a query may find; for hnx_query_options.filter and hnx_graph_query.filter. By a function, by a list of
  labels, which spares a host a call per record, or by both: a label must pass both then. Cost: the fewer records
  pass, the farther a search walks, at worst past every record; a list is brought into a table by each call, so ask
- for many queries at once.
+ for many queries at once. HNX_FILTER_ONLY without a function: where few labels are listed hnx_query() measures their
+ records and walks nowhere, which is faster, and exact; and where it walks it finds k if there are k, were there no
+ way to them (of a mapped index all records are read for that, once).
  */
 typedef struct hnx_filter {
     /*
@@ -1345,7 +1347,7 @@ hnx_status hnx_set_exactness(struct hnx_index *index,
  Errors: HNX_ERR_INVALID_ARGUMENT (NULL, k 0, a value that is not finite; the text names the query),
  HNX_ERR_CANCELLED (the filter ended the call; some rows may be written), HNX_ERR_OUT_OF_MEMORY.
  Threads: any thread, any time. A query takes no lock, but for the first certified one where codes have to be made
- (HNX_EXACTNESS_CERTIFIED). The first query of a thread on an index allocates.
+ (HNX_EXACTNESS_CERTIFIED), and to look up listed labels (HNX_FILTER_ONLY), for a moment. The first query of a thread on an index allocates.
 
  # Safety
  index is NULL or a live handle; the arrays have the sizes above and do not overlap; options is NULL or readable

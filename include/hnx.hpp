@@ -270,6 +270,17 @@ struct neighbour {
 /// The filter that lets all labels pass, at no cost.
 struct no_filter {};
 
+/// The filter that lets the listed labels pass and no others: HNX_FILTER_ONLY. They are read when the query begins, in
+/// any order; they may repeat and need not exist. Few of them are found faster than by a filter that is called.
+struct only {
+    span<const std::uint64_t> labels;
+};
+
+/// The filter that lets all labels but the listed pass: HNX_FILTER_EXCEPT.
+struct except {
+    span<const std::uint64_t> labels;
+};
+
 /// The state of an index: index::stats().
 using stats_info = hnx_stats_info;
 /// What index::persist_dirty() did.
@@ -395,10 +406,10 @@ struct filter_call {
 /// An HNSW index: an hnx_index and its owner. One that is empty (default-made, moved from) has no records, and every
 /// call on it that can fail is HNX_ERR_INVALID_ARGUMENT.
 ///
-/// Filters. Queries take, last, anything that can be called with a label and says whether it may be found. It is asked
-/// on the calling thread, at most once per record and query, and must not change the index. What it throws ends the
-/// query and comes out of the call, of the try_ form, too. Where it returns a signed number, one below zero ends
-/// the query with HNX_ERR_CANCELLED.
+/// Filters. Queries take, last, a list (only, except) or anything that can be called with a label and says whether it
+/// may be found. It is asked on the calling thread, at most once per record and query, and must not change the index.
+/// What it throws ends the query and comes out of the call, of the try_ form, too. Where it returns a signed number, one
+/// below zero ends the query with HNX_ERR_CANCELLED.
 class index {
 public:
     /// Empty.
@@ -503,6 +514,14 @@ public:
                              detail::data_or_null(out_distances), detail::data_or_null(out_counts));
         };
         if constexpr (std::is_same_v<std::decay_t<Filter>, no_filter>) {
+            return detail::to_expected(ask());
+        } else if constexpr (std::is_same_v<std::decay_t<Filter>, only> || std::is_same_v<std::decay_t<Filter>, except>) {
+            hnx_filter f{};
+            f.struct_size = sizeof f;
+            f.labels = filter.labels.data();
+            f.label_count = filter.labels.size();
+            f.flags = std::is_same_v<std::decay_t<Filter>, only> ? HNX_FILTER_ONLY : HNX_FILTER_EXCEPT;
+            c.filter = &f;
             return detail::to_expected(ask());
         } else {
             static_assert(std::is_invocable_v<Filter&, std::uint64_t>, "a filter is called with a label");

@@ -1,5 +1,5 @@
 /* Filters: by a function, by a list of labels, by both; against all neighbours, sorted. And lists of labels. */
-#include "index.h"
+#include "load.h"
 
 enum { DIM = 8, K = 10 };
 
@@ -125,6 +125,45 @@ static void refused(const hnx_index *index, const float *query)
     CHECK_OK(hnx_query(index, query, 1, K, &options, found, NULL, NULL));
 }
 
+/* Of listed labels as many are found as are asked for, were there no way to them: of an index that was just opened, and of
+ * one that knows where they are. */
+static void no_way(void)
+{
+    enum { COUNT = 600, ASKED = COUNT };
+    float *rows = (float *)check_alloc(COUNT * DIM, sizeof *rows); /* all equal: most are out of reach */
+    hnx_options how = index_options(HNX_METRIC_L2, DIM, 0);
+    hnx_load_options options = load_options(HNX_METRIC_L2, DIM, 0);
+    uint64_t *labels = check_labels(COUNT, 0), *found = check_labels(COUNT, 0), lost[K];
+    hnx_index *index, *opened;
+    size_t reached = 0, count = 0;
+    char folder[FILES_PATH];
+    how.m = 2;
+    CHECK_OK(hnx_init(&how, &index));
+    CHECK_OK(index_add(index, rows, labels, COUNT));
+    reached = index_query(index, rows, ASKED, ASKED, found, NULL);
+    for (uint64_t label = 0; label < COUNT && count < K; label++) {
+        size_t at = 0;
+        while (at < reached && found[at] != label)
+            at++;
+        if (at == reached) lost[count++] = label;
+    }
+    CHECK(count == K);
+    files_enter(folder);
+    CHECK_OK(hnx_save(index, "file", HNX_FORMAT_HNSWLIB));
+    CHECK_OK(hnx_load("file", &options, &opened));
+    for (int known = 0; known < 2; known++) {
+        hnx_filter filter = filter_zero();
+        uint64_t answer[K];
+        filter.labels = lost, filter.label_count = K, filter.flags = HNX_FILTER_ONLY;
+        CHECK(filtered(known ? index : opened, rows, &filter, answer) == K);
+        CHECK(memcmp(answer, lost, sizeof lost) == 0);
+    }
+    hnx_free(opened);
+    hnx_free(index);
+    files_leave(folder);
+    free(rows), free(labels), free(found);
+}
+
 static size_t labels_of(const hnx_index *index, uint32_t which, uint64_t *out, size_t capacity)
 {
     size_t count = 12345;
@@ -165,6 +204,7 @@ int main(void)
     hnx_index *index = index_of(HNX_METRIC_L2, DIM, rows, count, 0);
     lists(index, rows, count);
     refused(index, rows);
+    no_way();
     labels(rows);
     hnx_free(index);
     free(rows);

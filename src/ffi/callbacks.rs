@@ -46,7 +46,9 @@ pub const HNX_FILTER_EXCEPT: u32 = 2;
 /// Which labels a query may find; for hnx_query_options.filter and hnx_graph_query.filter. By a function, by a list of
 /// labels, which spares a host a call per record, or by both: a label must pass both then. Cost: the fewer records
 /// pass, the farther a search walks, at worst past every record; a list is brought into a table by each call, so ask
-/// for many queries at once.
+/// for many queries at once. HNX_FILTER_ONLY without a function: where few labels are listed hnx_query() measures their
+/// records and walks nowhere, which is faster, and exact; and where it walks it finds k if there are k, were there no
+/// way to them (of a mapped index all records are read for that, once).
 #[repr(C)]
 #[derive(Clone, Copy)]
 #[allow(non_camel_case_types, reason = "the C name")]
@@ -118,6 +120,11 @@ pub(super) struct HostFilter {
 }
 
 impl HostFilter {
+    /// Where a list alone says what may be found: that.
+    pub(super) fn only(&self) -> Option<&LabelSet> {
+        self.listed.as_ref().filter(|_| self.filter.flags == HNX_FILTER_ONLY && self.filter.accept.is_none())
+    }
+
     /// Whether a label may be found; None ends the search.
     pub(super) fn accepts(&self, label: u64) -> Option<bool> {
         if let Some(listed) = &self.listed {

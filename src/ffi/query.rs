@@ -8,7 +8,7 @@ use super::status::hnx_status;
 use super::types::{hnx_query_options, HNX_LABELS_ALL, HNX_LABELS_DELETED, HNX_LABELS_LIVE};
 use crate::error::invalid;
 use crate::params::Exactness;
-use crate::search::filter::Accept;
+use crate::search::filter::Filter;
 
 /// Finds the k nearest live vectors of each query.
 ///
@@ -21,7 +21,7 @@ use crate::search::filter::Accept;
 /// Errors: HNX_ERR_INVALID_ARGUMENT (NULL, k 0, a value that is not finite; the text names the query),
 /// HNX_ERR_CANCELLED (the filter ended the call; some rows may be written), HNX_ERR_OUT_OF_MEMORY.
 /// Threads: any thread, any time. A query takes no lock, but for the first certified one where codes have to be made
-/// (HNX_EXACTNESS_CERTIFIED). The first query of a thread on an index allocates.
+/// (HNX_EXACTNESS_CERTIFIED), and to look up listed labels (HNX_FILTER_ONLY), for a moment. The first query of a thread on an index allocates.
 ///
 /// # Safety
 /// index is NULL or a live handle; the arrays have the sizes above and do not overlap; options is NULL or readable
@@ -58,9 +58,9 @@ pub unsafe extern "C" fn hnx_query(
         // SAFETY: the caller's promise about the filter, for this call.
         let filter = unsafe { filter_of(options.filter.cast())? };
         let accepts = |label| filter.as_ref()?.accepts(label);
-        let accept: Option<&Accept<'_>> = if filter.is_some() { Some(&accepts) } else { None };
+        let filter = filter.as_ref().map(|filter| Filter { accept: &accepts, only: filter.only() });
         let (ef, threads) = (options.ef, options.threads as usize);
-        core.query(queries, k, ef, threads, exactness, accept, out_labels, out_distances, out_counts)
+        core.query(queries, k, ef, threads, exactness, filter, out_labels, out_distances, out_counts)
     })
 }
 

@@ -11,6 +11,7 @@ mod batch;
 mod coded;
 pub(crate) mod core;
 mod facts;
+mod listed;
 mod query;
 mod remove;
 pub(crate) mod restore;

@@ -5,12 +5,13 @@ use std::sync::{Mutex, OnceLock};
 
 use super::add::check_finite;
 use super::coded::{by_sketches, Measured};
+use super::listed::Listed;
 use super::remove::absent;
 use super::Index;
 use crate::codes::Codes;
 use crate::error::{invalid, Error, Result};
 use crate::params::Exactness;
-use crate::search::filter::Accept;
+use crate::search::filter::Filter;
 use crate::search::lanes::{make_lanes, Lane};
 use crate::search::query::Ask;
 use crate::search::scratch::{Hit, Scratch};
@@ -31,8 +32,8 @@ struct Outputs<'a> {
 }
 
 impl Index {
-    /// The `k` nearest of each query among the records that `accept` accepts; it returns None to end the call. `ef` 0:
-    /// the index's; `threads` 0: all cores, but the calling one alone with `accept`. Rows of `out_labels` and
+    /// The `k` nearest of each query among the records that `filter` lets pass, which ends the call with None. `ef` 0:
+    /// the index's; `threads` 0: all cores, but the calling one alone with `filter`. Rows of `out_labels` and
     /// `out_distances` hold k entries, the unused tail u64::MAX and infinity. On failure outputs may be partly written.
     #[allow(clippy::too_many_arguments, reason = "the C call, with slices")]
     pub fn query(
@@ -42,7 +43,7 @@ impl Index {
         ef: usize,
         threads: usize,
         exactness: Exactness,
-        accept: Option<&Accept<'_>>,
+        filter: Option<Filter<'_>>,
         out_labels: &mut [u64],
         out_distances: Option<&mut [f32]>,
         out_counts: Option<&mut [usize]>,
@@ -68,21 +69,37 @@ impl Index {
         let ef = if ef == 0 { self.ef.load(Ordering::Relaxed) } else { ef };
         let ask = Ask::nearest(k, ef);
         let outputs = Outputs { labels: out_labels, distances: out_distances, counts: out_counts };
-        if accept.is_some() {
+        if let Some(Filter { accept, only }) = filter {
             // The host is asked on its own thread.
-            return self.query_alone(queries, Ask { accept, ..ask }, exactness, outputs);
+            let ask = Ask { accept: Some(accept), ..ask };
+            return self.query_alone(queries, ask, only.map(Listed::new).as_ref(), exactness, outputs);
         }
         match threads_for(threads, count, QUERIES_PER_THREAD) {
-            1 => self.query_alone(queries, ask, exactness, outputs),
+            1 => self.query_alone(queries, ask, None, exactness, outputs),
             threads => self.query_together(queries, (k, ask.ef), exactness, outputs, threads),
         }
     }
 
-    fn query_alone(&self, queries: &[f32], ask: Ask<'_>, exactness: Exactness, outputs: Outputs<'_>) -> Result<()> {
+    fn query_alone(
+        &self,
+        queries: &[f32],
+        ask: Ask<'_>,
+        listed: Option<&Listed<'_>>,
+        exactness: Exactness,
+        outputs: Outputs<'_>,
+    ) -> Result<()> {
         let outputs = Mutex::new(outputs);
+        let few = listed.filter(|listed| self.measures_all(listed, ask.ef, queries.len() / self.dim()));
         self.core.with_scratch(|scratch| {
+            if let Some(few) = few {
+                for (row, query) in queries.chunks(self.dim()).enumerate() {
+                    self.query_listed(query, few, ask.k, scratch)?;
+                    lock(&outputs).row(row, ask.k, &scratch.work.results);
+                }
+                return Ok(());
+            }
             for (piece, queries) in queries.chunks(PIECE * self.dim()).enumerate() {
-                self.query_piece(queries, piece * PIECE, ask, exactness, scratch, &outputs)?;
+                self.query_piece(queries, piece * PIECE, ask, listed, exactness, scratch, &outputs)?;
             }
             Ok(())
         })
@@ -105,7 +122,7 @@ impl Index {
                 let at = next.fetch_add(1, Ordering::Relaxed);
                 let Some(queries) = pieces.get(at) else { break };
                 let ask = Ask::nearest(k, ef);
-                if let Err(error) = self.query_piece(queries, at * piece, ask, exactness, scratch, &outputs) {
+                if let Err(error) = self.query_piece(queries, at * piece, ask, None, exactness, scratch, &outputs) {
                     lock(&failure).get_or_insert(error);
                     break;
                 }
@@ -116,11 +133,13 @@ impl Index {
     }
 
     /// Some queries of a batch, from the `first` on.
+    #[allow(clippy::too_many_arguments, reason = "a query, its buffers and outputs")]
     fn query_piece(
         &self,
         queries: &[f32],
         first: usize,
         ask: Ask<'_>,
+        listed: Option<&Listed<'_>>,
         exactness: Exactness,
         scratch: &mut Scratch,
         outputs: &Mutex<Outputs<'_>>,
@@ -139,6 +158,9 @@ impl Index {
             let deletions = self.deletions();
             scratch.work.deletions = if is_lost { deletions.to_heaps() } else { deletions };
             self.query_one(query, ask, exactness, scratch)?;
+            if let Some(listed) = listed.filter(|listed| listed.has_more_than(scratch.work.results.len(), ask.k)) {
+                self.query_listed(query, listed, ask.k, scratch)?;
+            }
             lock(outputs).row(first + row, ask.k, &scratch.work.results);
         }
         Ok(())

@@ -11,6 +11,7 @@ use crate::graph::insert::{self, Claim};
 use crate::graph::update::{self, Draw};
 use crate::graph::Graph;
 use crate::search::guided::Guide;
+use crate::search::listed;
 use crate::search::query::{query, query_level, Ask};
 use crate::search::scratch::Work;
 use crate::store::view::{Query, View};
@@ -18,6 +19,7 @@ use crate::store::Slot;
 
 type QueryLoop<D> = unsafe fn(&View<'_>, Query<'_>, Option<(Slot, usize)>, Ask<'_>, &mut Work<D>) -> Result<()>;
 type LevelLoop<D> = unsafe fn(&View<'_>, Query<'_>, (Slot, usize), Ask<'_>, &mut Work<D>) -> Result<()>;
+type ListedLoop<D> = unsafe fn(&View<'_>, Query<'_>, &[Slot], usize, &mut Work<D>);
 /// The loop of [`insert::insert`], here and among codes.
 pub(super) type InsertLoop<D> = unsafe fn(
     &Graph,
@@ -38,6 +40,7 @@ type RepairLoop<D> = unsafe fn(&Graph, &View<'_>, Query<'_>, Slot, usize, (Slot,
 pub(crate) struct Engine<D = f32> {
     query: QueryLoop<D>,
     query_level: LevelLoop<D>,
+    nearest_of: ListedLoop<D>,
     insert: InsertLoop<D>,
     update: UpdateLoop<D>,
     select: SelectLoop<D>,
@@ -71,6 +74,17 @@ macro_rules! shells {
                 work: &mut Work<$distance>,
             ) -> Result<()> {
                 query_level::<$kernel>(view, vector, start, ask, work)
+            }
+
+            $(#[target_feature(enable = $feature)])?
+            unsafe fn listed_shell(
+                view: &View<'_>,
+                vector: Query<'_>,
+                slots: &[Slot],
+                k: usize,
+                work: &mut Work<$distance>,
+            ) {
+                listed::nearest_of::<$kernel>(view, vector, slots, k, work);
             }
 
             $(#[target_feature(enable = $feature)])?
@@ -129,6 +143,7 @@ macro_rules! shells {
             pub(super) const ENGINE: Engine<$distance> = Engine {
                 query: query_shell,
                 query_level: level_shell,
+                nearest_of: listed_shell,
                 insert: insert_shell,
                 update: update_shell,
                 select: select_shell,
@@ -226,6 +241,12 @@ impl<D: Distance> Engine<D> {
     ) -> Result<()> {
         // SAFETY: see above.
         unsafe { (self.query_level)(view, vector, start, ask, work) }
+    }
+
+    /// [`listed::nearest_of`].
+    pub(crate) fn nearest_of(&self, view: &View<'_>, vector: Query<'_>, slots: &[Slot], k: usize, work: &mut Work<D>) {
+        // SAFETY: see above.
+        unsafe { (self.nearest_of)(view, vector, slots, k, work) }
     }
 
     /// [`insert::insert`].

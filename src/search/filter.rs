@@ -22,6 +22,15 @@ pub(crate) fn wanted(view: &View<'_>, slot: Slot, deletions: bool, accept: Optio
     }
 }
 
+/// What a query may find.
+#[derive(Clone, Copy)]
+pub struct Filter<'a> {
+    /// Asks about a label.
+    pub(crate) accept: &'a Accept<'a>,
+    /// Where all listed labels may be found and no others: these.
+    pub(crate) only: Option<&'a LabelSet>,
+}
+
 /// Labels that a host lists.
 pub(crate) struct LabelSet(HashSet<u64, Seed>);
 
@@ -35,5 +44,14 @@ impl LabelSet {
 
     pub(crate) fn contains(&self, label: u64) -> bool {
         self.0.contains(&label)
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// In no order.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = u64> + '_ {
+        self.0.iter().copied()
     }
 }

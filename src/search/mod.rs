@@ -6,7 +6,8 @@
 //!
 //! Where an index has codes ([`crate::codes`]), both run on these instead of the vectors, and [`guided`] measures the
 //! best of what they found exactly. [`lanes`] does so for several queries of a batch at once. [`certified`] queries
-//! find what f32 finds, and [`pending`] is how they measure few long vectors for it.
+//! find what f32 finds, and [`pending`] is how they measure few long vectors for it. Where few records may be found,
+//! [`listed`] measures all of these.
 
 pub(crate) mod beam;
 pub(crate) mod certified;
@@ -20,6 +21,7 @@ pub(crate) mod heap;
 pub(crate) mod hop;
 pub(crate) mod lanes;
 pub(crate) mod layer;
+pub(crate) mod listed;
 pub(crate) mod pending;
 pub(crate) mod pool;
 pub(crate) mod query;

@@ -118,7 +118,7 @@ fn drain_found<D: Distance>(view: &View<'_>, work: &mut Work<D>) {
 }
 
 #[inline(always)]
-fn take_found<D: Distance>(view: &View<'_>, work: &mut Work<D>) {
+pub(crate) fn take_found<D: Distance>(view: &View<'_>, work: &mut Work<D>) {
     let Work { found, results, .. } = work;
     results.clear();
     results.extend(found.items().iter().map(|near| hit(view, near)));

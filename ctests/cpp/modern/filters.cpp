@@ -77,6 +77,16 @@ void test_filters()
     CHECK(same(index.query(query, K, how), brute_force(rows, query.data(), DIM, K, [](auto) { return true; })));
     CHECK(index.query(query, K, how, [](std::uint64_t) { return false; }).empty());
 
+    // Lists.
+    std::vector<std::uint64_t> odds, evens{12345678};
+    for (std::uint64_t label = 0; label < count; label++)
+        (odd(label) ? odds : evens).push_back(label);
+    const hnx::except others{evens};
+    CHECK(same(index.query(query, K, how, hnx::only{odds}), exact));
+    CHECK(same(index.query(query, K, how, others), exact));
+    CHECK(index.query(query, K, how, hnx::only{}).empty());
+    CHECK(index.query(query, K, how, hnx::except{}).size() == K);
+
     // In every form.
     const auto many = index.query_many(queries, K, how, odd);
     std::vector<std::uint64_t> labels(5 * K);
