@@ -125,14 +125,14 @@ static void refused(const hnx_index *index, const float *query)
     CHECK_OK(hnx_query(index, query, 1, K, &options, found, NULL, NULL));
 }
 
-/* Of listed labels as many are found as are asked for, were there no way to them: of an index that was just opened, and of
- * one that knows where they are. */
+/* Of listed labels as many are found as are asked for, were there no way to them: by an index that knows where they are,
+ * and by a mapped one, which does not yet. */
 static void no_way(void)
 {
     enum { COUNT = 600, ASKED = COUNT };
     float *rows = (float *)check_alloc(COUNT * DIM, sizeof *rows); /* all equal: most are out of reach */
     hnx_options how = index_options(HNX_METRIC_L2, DIM, 0);
-    hnx_load_options options = load_options(HNX_METRIC_L2, DIM, 0);
+    hnx_load_options options = load_options(HNX_METRIC_L2, DIM, HNX_LOAD_MMAP);
     uint64_t *labels = check_labels(COUNT, 0), *found = check_labels(COUNT, 0), lost[K];
     hnx_index *index, *opened;
     size_t reached = 0, count = 0;
