@@ -271,7 +271,8 @@ struct neighbour {
 struct no_filter {};
 
 /// The filter that lets the listed labels pass and no others: HNX_FILTER_ONLY. They are read when the query begins, in
-/// any order; they may repeat and need not exist. Few of them are found faster than by a filter that is called.
+/// any order; they may repeat, need not exist, and must be there until it ends. Few of them are found faster than by a
+/// filter that is called.
 struct only {
     span<const std::uint64_t> labels;
 };
@@ -363,6 +364,9 @@ expected<void> resize(std::vector<T>& values, std::size_t size) noexcept {
     return {};
 }
 
+template <class T, class... Others>
+constexpr bool is_one_of = (std::is_same_v<T, Others> || ...);
+
 // What a filter said, as hnx_accept_fn says it: a number below zero cancels.
 template <class Answer>
 std::int32_t verdict(const Answer& answer) {
@@ -408,8 +412,8 @@ struct filter_call {
 ///
 /// Filters. Queries take, last, a list (only, except) or anything that can be called with a label and says whether it
 /// may be found. It is asked on the calling thread, at most once per record and query, and must not change the index.
-/// What it throws ends the query and comes out of the call, of the try_ form, too. Where it returns a signed number, one
-/// below zero ends the query with HNX_ERR_CANCELLED.
+/// What it throws ends the query and comes out of the call, of the try_ form, too. Where it returns a signed number,
+/// one below zero ends the query with HNX_ERR_CANCELLED.
 class index {
 public:
     /// Empty.
@@ -494,7 +498,7 @@ public:
 
     /// The k nearest of one or many queries into arrays of the caller: hnx_query(). queries: rows of dim() floats.
     /// out_labels: k for each, nearest first, the tail UINT64_MAX. out_distances: empty, or as many, the tail infinite.
-    /// out_counts: empty, or one for each query: how many were found. Allocates nothing.
+    /// out_counts: empty, or one for each query: how many were found. Allocates nothing but for lists.
     template <class Filter = no_filter>
     expected<void> try_query_into(span<const float> queries, std::size_t k, span<std::uint64_t> out_labels,
                                   span<float> out_distances = {}, span<std::size_t> out_counts = {},
@@ -515,16 +519,16 @@ public:
         };
         if constexpr (std::is_same_v<std::decay_t<Filter>, no_filter>) {
             return detail::to_expected(ask());
-        } else if constexpr (std::is_same_v<std::decay_t<Filter>, only> || std::is_same_v<std::decay_t<Filter>, except>) {
+        } else if constexpr (detail::is_one_of<std::decay_t<Filter>, only, except>) {
             hnx_filter f{};
             f.struct_size = sizeof f;
             f.labels = filter.labels.data();
             f.label_count = filter.labels.size();
-            f.flags = std::is_same_v<std::decay_t<Filter>, only> ? HNX_FILTER_ONLY : HNX_FILTER_EXCEPT;
+            f.flags = detail::is_one_of<std::decay_t<Filter>, only> ? HNX_FILTER_ONLY : HNX_FILTER_EXCEPT;
             c.filter = &f;
             return detail::to_expected(ask());
         } else {
-            static_assert(std::is_invocable_v<Filter&, std::uint64_t>, "a filter is called with a label");
+            static_assert(std::is_invocable_v<Filter&, std::uint64_t>, "a filter is a list, or called with a label");
             detail::filter_call<std::remove_reference_t<Filter>> call{filter};
             hnx_filter f{};
             f.struct_size = sizeof f;

@@ -3,10 +3,10 @@
 //! The public face is `include/hnx.h`, which [`ffi`] implements; a Rust program can use [`Index`] directly.
 //!
 //! ```text
-//! add      ffi/write   -> index/add   -> store: claim record, write vector and label -> search: candidates -> graph:
-//! link query    ffi/query   -> index/query -> search: descend, beam (codes, then f32) -> caller's buffers persist
-//! ffi/persist -> persist     -> store: dirty set -> records in place load     ffi/lifecycle -> persist   -> validate
-//! every length and id -> store -> index
+//! add      ffi/write -> index/add -> store: claim record, write vector and label -> search: candidates -> graph: link
+//! query    ffi/query -> index/query -> search: descend, beam (codes, then f32) -> caller's buffers
+//! persist  ffi/persist -> persist -> store: dirty set -> records in place
+//! load     ffi/lifecycle -> persist -> validate every length and id -> store -> index
 //! ```
 //!
 //! Imports go one way: `ffi > index, persist > graph, search > store, codes > distance > error, params, platform,
@@ -31,3 +31,4 @@ mod sync;
 pub use error::{Error, Result};
 pub use index::{AddMode, Index};
 pub use params::{Metric, Params};
+pub use search::filter::Filter;

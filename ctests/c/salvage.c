@@ -154,7 +154,7 @@ static void lying_headers(void)
     overwrite("directory/header.bin", 0, &version, 4);
     all_kept("directory", HNX_METRIC_L2, HNX_DAMAGE_HEADER);
     for (size_t at = 4; at < size; at += check_pick(16, 8))
-        for (size_t lie = at / 8 % check_pick(4, 1); lie < sizeof lies / sizeof *lies; lie += check_pick(4, 1)) {
+        for (size_t lie = at / 16 % check_pick(4, 1); lie < sizeof lies / sizeof *lies; lie += check_pick(4, 1)) {
             hnx_salvage_info info;
             const size_t len = size - at < 8 ? size - at : 8;
             files_write("directory/header.bin", bytes, size);

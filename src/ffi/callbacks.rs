@@ -48,7 +48,7 @@ pub const HNX_FILTER_EXCEPT: u32 = 2;
 /// pass, the farther a search walks, at worst past every record; a list is brought into a table by each call, so ask
 /// for many queries at once. HNX_FILTER_ONLY without a function: where few labels are listed hnx_query() measures their
 /// records and walks nowhere, which is faster, and exact; and where it walks it finds k if there are k, were there no
-/// way to them (of a mapped index all records are read for that, once).
+/// way to them. A mapped index makes its label map for that, once, which reads all records.
 #[repr(C)]
 #[derive(Clone, Copy)]
 #[allow(non_camel_case_types, reason = "the C name")]

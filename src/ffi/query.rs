@@ -21,7 +21,8 @@ use crate::search::filter::Filter;
 /// Errors: HNX_ERR_INVALID_ARGUMENT (NULL, k 0, a value that is not finite; the text names the query),
 /// HNX_ERR_CANCELLED (the filter ended the call; some rows may be written), HNX_ERR_OUT_OF_MEMORY.
 /// Threads: any thread, any time. A query takes no lock, but for the first certified one where codes have to be made
-/// (HNX_EXACTNESS_CERTIFIED), and to look up listed labels (HNX_FILTER_ONLY), for a moment. The first query of a thread on an index allocates.
+/// (HNX_EXACTNESS_CERTIFIED), and, to look listed labels up, the label map's (HNX_FILTER_ONLY). The first query of a
+/// thread on an index allocates.
 ///
 /// # Safety
 /// index is NULL or a live handle; the arrays have the sizes above and do not overlap; options is NULL or readable

@@ -13,16 +13,23 @@ use crate::store::Slot;
 pub(super) struct Listed<'a> {
     labels: &'a LabelSet,
     slots: RefCell<Option<Vec<Slot>>>,
+    /// Queries of the call.
+    queries: usize,
 }
 
 impl<'a> Listed<'a> {
-    pub(super) fn new(labels: &'a LabelSet) -> Self {
-        Self { labels, slots: RefCell::default() }
+    pub(super) fn new(labels: &'a LabelSet, queries: usize) -> Self {
+        Self { labels, slots: RefCell::default(), queries }
+    }
+
+    /// How many records there are at most, and whether it is known where.
+    fn count(&self) -> (usize, bool) {
+        self.slots.borrow().as_ref().map_or((self.labels.len(), false), |slots| (slots.len(), true))
     }
 
     /// Whether a walk that found so many may have missed some of the `k` nearest.
     pub(super) fn has_more_than(&self, found: usize, k: usize) -> bool {
-        found < k.min(self.slots.borrow().as_ref().map_or(self.labels.len(), Vec::len))
+        found < k.min(self.count().0)
     }
 }
 
@@ -32,14 +39,16 @@ const LOOK_UP: usize = 2;
 const EXPANDED: usize = 12;
 
 impl Index {
-    /// Whether for `queries` queries all listed records are measured in less time than walks take: these go on until
-    /// they have kept `ef`, and may keep one in `count / listed`.
-    pub(super) fn measures_all(&self, listed: &Listed<'_>, ef: usize, queries: usize) -> bool {
-        let (labels, count) = (listed.labels.len(), self.count());
-        let expanded = (count / labels.max(1)).saturating_mul(ef).min(count);
-        let (walks, all) = (expanded.saturating_mul(EXPANDED), labels.saturating_mul(queries.saturating_add(LOOK_UP)));
-        // To look labels up where that was not done before means to read all records.
-        self.is_ready() && all <= walks.saturating_mul(queries)
+    /// Whether all listed records are measured in less time than walks take: these go on until they have kept `ef`, and
+    /// may keep one in `count / listed`.
+    pub(super) fn measures_all(&self, listed: &Listed<'_>, ef: usize) -> bool {
+        let ((labels, is_known), count) = (listed.count(), self.count());
+        let expanded = (count.saturating_mul(ef) / labels.max(1)).min(count);
+        let each = if is_known { 0 } else { LOOK_UP };
+        let all = labels.saturating_mul(listed.queries.saturating_add(each));
+        // To look labels up where that was not done before means to read all records, as a walk past all of them does.
+        let is_ready = is_known || self.is_ready() || expanded == count;
+        is_ready && all <= expanded.saturating_mul(EXPANDED).saturating_mul(listed.queries)
     }
 
     /// The nearest listed records, by measuring all.
@@ -50,23 +59,19 @@ impl Index {
         k: usize,
         scratch: &mut Scratch,
     ) -> Result<()> {
+        let mut slots = listed.slots.borrow_mut();
+        let known = match slots.take() {
+            Some(known) => known,
+            None => self.slots_of(listed.labels)?,
+        };
         self.prepare(query, &mut scratch.vector);
         let Scratch { cell, work, vector, .. } = scratch;
-        let mut slots = listed.slots.borrow_mut();
-        loop {
-            let known = slots.take();
-            let was_known = known.is_some();
-            let known = slots.insert(known.map_or_else(|| self.slots_of(listed.labels), Ok)?);
-            let view = View::open(self.store(), cell, self.ruler());
-            self.engine.nearest_of(&view, view.query(vector.bytes()), known, k, work);
-            // What was there before may be deleted, and be another's by now.
-            let found = work.results.len();
-            work.results.retain(|hit| !view.is_deleted(hit.slot) && listed.labels.contains(hit.label));
-            if work.results.len() == found || !was_known {
-                return Ok(());
-            }
-            *slots = None;
+        let view = View::open(self.store(), cell, self.ruler());
+        // Where some are gone, the next query looks them up anew: they may have other places.
+        if self.engine.nearest_of(&view, view.query(vector.bytes()), (&known, listed.labels), k, work) {
+            *slots = Some(known);
         }
+        Ok(())
     }
 
     /// Where the live ones of some labels are, in the order of the records.
@@ -74,12 +79,13 @@ impl Index {
         let map = self.labels()?;
         let mut slots = Vec::new();
         slots.try_reserve(labels.len()).map_err(|_| out_of_memory("the records of a filter"))?;
-        // Without the labels' locks: who holds one may wait for queries to end. What is incomplete is deleted, or
-        // younger than the session to come.
+        // Without the labels' locks: who holds one may wait for queries to end. What is incomplete is deleted.
         for label in labels.iter() {
             map.with_slot(label, |slot| slots.extend(slot.filter(|slot| !self.store().is_deleted(*slot))));
         }
         slots.sort_unstable_by_key(|slot| slot.id());
+        // A place goes from one label to another meanwhile.
+        slots.dedup();
         Ok(slots)
     }
 }

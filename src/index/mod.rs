@@ -1,7 +1,7 @@
 //! The index: what a Rust user sees, and how the parts fit together. No loop over neighbours, no bytes of files.
 //!
 //! # Threads
-//! Every method takes `&self`. Queries take no lock. Adds and deletions share the gate; whoever needs the records to
+//! Every method takes `&self`. Queries take no lock (but that of the label map, to look listed labels up). Adds and deletions share the gate; whoever needs the records to
 //! stand still (save, persist) closes it. One operation on a label at a time (its lock); ids are given out one
 //! at a time (`claiming`). Order of locks: gate, label, claiming or vacant slots or label map, `raising`, a record.
 

@@ -72,7 +72,13 @@ impl Index {
         if let Some(Filter { accept, only }) = filter {
             // The host is asked on its own thread.
             let ask = Ask { accept: Some(accept), ..ask };
-            return self.query_alone(queries, ask, only.map(Listed::new).as_ref(), exactness, outputs);
+            return self.query_alone(
+                queries,
+                ask,
+                only.map(|only| Listed::new(only, count)).as_ref(),
+                exactness,
+                outputs,
+            );
         }
         match threads_for(threads, count, QUERIES_PER_THREAD) {
             1 => self.query_alone(queries, ask, None, exactness, outputs),
@@ -89,15 +95,7 @@ impl Index {
         outputs: Outputs<'_>,
     ) -> Result<()> {
         let outputs = Mutex::new(outputs);
-        let few = listed.filter(|listed| self.measures_all(listed, ask.ef, queries.len() / self.dim()));
         self.core.with_scratch(|scratch| {
-            if let Some(few) = few {
-                for (row, query) in queries.chunks(self.dim()).enumerate() {
-                    self.query_listed(query, few, ask.k, scratch)?;
-                    lock(&outputs).row(row, ask.k, &scratch.work.results);
-                }
-                return Ok(());
-            }
             for (piece, queries) in queries.chunks(PIECE * self.dim()).enumerate() {
                 self.query_piece(queries, piece * PIECE, ask, listed, exactness, scratch, &outputs)?;
             }
@@ -157,8 +155,12 @@ impl Index {
             let query = &queries[row * self.dim()..][..self.dim()];
             let deletions = self.deletions();
             scratch.work.deletions = if is_lost { deletions.to_heaps() } else { deletions };
-            self.query_one(query, ask, exactness, scratch)?;
-            if let Some(listed) = listed.filter(|listed| listed.has_more_than(scratch.work.results.len(), ask.k)) {
+            let are_few = listed.is_some_and(|listed| self.measures_all(listed, ask.ef));
+            if !are_few {
+                self.query_one(query, ask, exactness, scratch)?;
+            }
+            let more = |listed: &&Listed<'_>| listed.has_more_than(scratch.work.results.len(), ask.k);
+            if let Some(listed) = listed.filter(|listed| are_few || more(listed)) {
                 self.query_listed(query, listed, ask.k, scratch)?;
             }
             lock(outputs).row(first + row, ask.k, &scratch.work.results);

@@ -117,7 +117,7 @@ fn ask_accepted(
 ) -> Vec<(u64, f32)> {
     let rows = query.len() / index.dim();
     let (mut labels, mut distances) = (vec![0; rows * k], vec![0.0; rows * k]);
-    let filter = accept.map(|accept| Filter { accept, only: None });
+    let filter = accept.map(Filter::new);
     index.query(query, k, ef, 1, exactness, filter, &mut labels, Some(&mut distances), None).unwrap();
     labels.into_iter().zip(distances).collect()
 }
@@ -187,17 +187,7 @@ fn a_certified_query_in_a_filter_waits_for_nobody() {
     };
     let mut labels = [0; 10];
     index
-        .query(
-            &queries[..140],
-            10,
-            50,
-            1,
-            Exactness::Guided,
-            Some(Filter { accept: &accept, only: None }),
-            &mut labels,
-            None,
-            None,
-        )
+        .query(&queries[..140], 10, 50, 1, Exactness::Guided, Some(Filter::new(&accept)), &mut labels, None, None)
         .unwrap();
     assert_eq!(answers.into_inner(), exact);
     assert!(!index.store().has_sketches_alone());

@@ -10,6 +10,7 @@ use crate::error::Result;
 use crate::graph::insert::{self, Claim};
 use crate::graph::update::{self, Draw};
 use crate::graph::Graph;
+use crate::search::filter::LabelSet;
 use crate::search::guided::Guide;
 use crate::search::listed;
 use crate::search::query::{query, query_level, Ask};
@@ -19,7 +20,7 @@ use crate::store::Slot;
 
 type QueryLoop<D> = unsafe fn(&View<'_>, Query<'_>, Option<(Slot, usize)>, Ask<'_>, &mut Work<D>) -> Result<()>;
 type LevelLoop<D> = unsafe fn(&View<'_>, Query<'_>, (Slot, usize), Ask<'_>, &mut Work<D>) -> Result<()>;
-type ListedLoop<D> = unsafe fn(&View<'_>, Query<'_>, &[Slot], usize, &mut Work<D>);
+type ListedLoop<D> = unsafe fn(&View<'_>, Query<'_>, (&[Slot], &LabelSet), usize, &mut Work<D>) -> bool;
 /// The loop of [`insert::insert`], here and among codes.
 pub(super) type InsertLoop<D> = unsafe fn(
     &Graph,
@@ -80,11 +81,11 @@ macro_rules! shells {
             unsafe fn listed_shell(
                 view: &View<'_>,
                 vector: Query<'_>,
-                slots: &[Slot],
+                listed: (&[Slot], &LabelSet),
                 k: usize,
                 work: &mut Work<$distance>,
-            ) {
-                listed::nearest_of::<$kernel>(view, vector, slots, k, work);
+            ) -> bool {
+                listed::nearest_of::<$kernel>(view, vector, listed, k, work)
             }
 
             $(#[target_feature(enable = $feature)])?
@@ -244,9 +245,16 @@ impl<D: Distance> Engine<D> {
     }
 
     /// [`listed::nearest_of`].
-    pub(crate) fn nearest_of(&self, view: &View<'_>, vector: Query<'_>, slots: &[Slot], k: usize, work: &mut Work<D>) {
+    pub(crate) fn nearest_of(
+        &self,
+        view: &View<'_>,
+        vector: Query<'_>,
+        listed: (&[Slot], &LabelSet),
+        k: usize,
+        work: &mut Work<D>,
+    ) -> bool {
         // SAFETY: see above.
-        unsafe { (self.nearest_of)(view, vector, slots, k, work) }
+        unsafe { (self.nearest_of)(view, vector, listed, k, work) }
     }
 
     /// [`insert::insert`].

@@ -22,13 +22,20 @@ pub(crate) fn wanted(view: &View<'_>, slot: Slot, deletions: bool, accept: Optio
     }
 }
 
-/// What a query may find.
+/// Which labels a query may find.
 #[derive(Clone, Copy)]
 pub struct Filter<'a> {
     /// Asks about a label.
     pub(crate) accept: &'a Accept<'a>,
     /// Where all listed labels may be found and no others: these.
     pub(crate) only: Option<&'a LabelSet>,
+}
+
+impl<'a> Filter<'a> {
+    /// By a function of a label; its None ends the call.
+    pub fn new(accept: &'a dyn Fn(u64) -> Option<bool>) -> Self {
+        Self { accept, only: None }
+    }
 }
 
 /// Labels that a host lists.

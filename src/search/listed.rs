@@ -2,6 +2,7 @@
 //! more records the fewer are listed, and may not reach them all.
 
 use crate::distance::kernel::{Distance, Kernel};
+use crate::search::filter::LabelSet;
 use crate::search::heap::Near;
 use crate::search::query::take_found;
 use crate::search::scratch::Work;
@@ -11,30 +12,37 @@ use crate::store::Slot;
 /// Records that are measured before the next are looked at.
 const PIECE: usize = 64;
 
-/// Leaves the `k` nearest of `slots` in `work.results`, nearest first, equal ones by label.
+/// Leaves the `k` nearest of `slots` in `work.results`, nearest first, equal ones by label. False: some of those that
+/// would be among them are deleted by now, or have another label than those listed.
 #[inline(always)]
 pub(crate) fn nearest_of<K: Kernel>(
     view: &View<'_>,
     query: Query<'_>,
-    slots: &[Slot],
+    (slots, labels): (&[Slot], &LabelSet),
     k: usize,
     work: &mut Work<K::Distance>,
-) {
+) -> bool {
     let Work { hop, found, .. } = work;
+    let mut are_there = true;
     found.clear();
     hop.reserve(PIECE);
     for slots in slots.chunks(PIECE) {
-        // One that is younger than the session is not in its sight.
         let count = hop.take(slots.iter().filter_map(|slot| view.slot(slot.id())));
         hop.measure::<K>(view, query, count);
         for (slot, distance) in hop.slots[..count].iter().zip(&hop.distances) {
-            if found.len() < k || found.top().is_some_and(|last| distance.order(&last.distance).is_lt()) {
-                found.push(Near { distance: *distance, slot: *slot });
-                if found.len() > k {
-                    found.pop();
-                }
+            if found.len() == k && found.top().is_some_and(|last| distance.order(&last.distance).is_ge()) {
+                continue;
+            }
+            if view.is_deleted(*slot) || !labels.contains(view.label(*slot)) {
+                are_there = false;
+                continue;
+            }
+            found.push(Near { distance: *distance, slot: *slot });
+            if found.len() > k {
+                found.pop();
             }
         }
     }
     take_found(view, work);
+    are_there
 }
