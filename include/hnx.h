@@ -954,7 +954,7 @@ typedef int32_t (*hnx_accept_fn)(void *context,
  pass, the farther a search walks, at worst past every record; a list is brought into a table by each call, so ask
  for many queries at once. HNX_FILTER_ONLY without a function: where few labels are listed hnx_query() measures their
  records and walks nowhere, which is faster, and exact; and where it walks it finds k if there are k, were there no
- way to them (of a mapped index all records are read for that, once).
+ way to them. A mapped index makes its label map for that, once, which reads all records.
  */
 typedef struct hnx_filter {
     /*
@@ -1347,7 +1347,8 @@ hnx_status hnx_set_exactness(struct hnx_index *index,
  Errors: HNX_ERR_INVALID_ARGUMENT (NULL, k 0, a value that is not finite; the text names the query),
  HNX_ERR_CANCELLED (the filter ended the call; some rows may be written), HNX_ERR_OUT_OF_MEMORY.
  Threads: any thread, any time. A query takes no lock, but for the first certified one where codes have to be made
- (HNX_EXACTNESS_CERTIFIED), and to look up listed labels (HNX_FILTER_ONLY), for a moment. The first query of a thread on an index allocates.
+ (HNX_EXACTNESS_CERTIFIED), and, to look listed labels up, the label map's (HNX_FILTER_ONLY). The first query of a
+ thread on an index allocates.
 
  # Safety
  index is NULL or a live handle; the arrays have the sizes above and do not overlap; options is NULL or readable

@@ -59,6 +59,8 @@ int main()
     std::uint64_t label = 0;
     CHECK(index.try_query_into(query, 1, {&label, 1}) && label == 2);
     CHECK(index.try_query(query, 4, {}, [](std::uint64_t l) { return l != 2; })->size() == 3);
+    CHECK(index.try_query(query, 4, {}, hnx::only{{&label, 1}})->front().label == label);
+    CHECK(index.try_query(query, 4, {}, hnx::except{{&label, 1}})->size() == 3);
     CHECK(index.try_query(query, 4, {}, [](std::uint64_t) { return -1; }).error().status == HNX_ERR_CANCELLED);
 
     const auto absent = index.try_get(99);
