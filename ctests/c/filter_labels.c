@@ -125,6 +125,15 @@ static void refused(const hnx_index *index, const float *query)
     CHECK_OK(hnx_query(index, query, 1, K, &options, found, NULL, NULL));
 }
 
+/* Where a label is among others; their number if it is not. */
+static size_t place_of(uint64_t label, const uint64_t *labels, size_t count)
+{
+    size_t place = 0;
+    while (place < count && labels[place] != label)
+        place++;
+    return place;
+}
+
 /* Of listed labels as many are found as are asked for, were there no way to them: by an index that knows where they
  * are, which measures few and walks for many, and by a mapped one, which does not know yet. */
 static void no_way(void)
@@ -141,12 +150,8 @@ static void no_way(void)
     CHECK_OK(hnx_init(&how, &index));
     CHECK_OK(index_add(index, rows, labels, COUNT));
     reached = index_query(index, rows, COUNT, COUNT, found, NULL);
-    for (uint64_t label = 0; label < COUNT; label++) {
-        size_t at = 0;
-        while (at < reached && found[at] != label)
-            at++;
-        if (at == reached) lost[count++] = label;
-    }
+    for (uint64_t label = 0; label < COUNT; label++)
+        if (place_of(label, found, reached) == reached) lost[count++] = label;
     CHECK(count > COUNT / 2);
     files_enter(folder);
     CHECK_OK(hnx_save(index, "file", HNX_FORMAT_HNSWLIB));
@@ -162,12 +167,9 @@ static void no_way(void)
             CHECK_OK(hnx_query(known ? index : opened, rows, QUERIES, K, &asked, answers, NULL, counts));
             for (size_t row = 0; row < QUERIES; row++) {
                 CHECK(counts[row] == K);
-                for (size_t at = 0; at < K; at++) {
-                    size_t place = 0;
-                    while (place < listed && lost[place] != answers[row * K + at])
-                        place++;
-                    CHECK(place < listed && (at == 0 || answers[row * K + at - 1] < answers[row * K + at]));
-                }
+                for (size_t at = row * K; at < (row + 1) * K; at++)
+                    CHECK(place_of(answers[at], lost, listed) < listed &&
+                          (at == row * K || answers[at - 1] < answers[at]));
             }
         }
         hnx_free(opened);

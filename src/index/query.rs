@@ -72,13 +72,8 @@ impl Index {
         if let Some(Filter { accept, only }) = filter {
             // The host is asked on its own thread.
             let ask = Ask { accept: Some(accept), ..ask };
-            return self.query_alone(
-                queries,
-                ask,
-                only.map(|only| Listed::new(only, count)).as_ref(),
-                exactness,
-                outputs,
-            );
+            let listed = only.map(|only| Listed::new(only, count));
+            return self.query_alone(queries, ask, listed.as_ref(), exactness, outputs);
         }
         match threads_for(threads, count, QUERIES_PER_THREAD) {
             1 => self.query_alone(queries, ask, None, exactness, outputs),

@@ -9,7 +9,7 @@ use super::{AddMode, Index};
 use crate::codes::tiles;
 use crate::error::Error;
 use crate::params::{Exactness, Metric, Params};
-use crate::search::filter::{Accept, Filter};
+use crate::search::filter::Filter;
 use crate::search::scratch::Scratch;
 use crate::store::view::View;
 
@@ -31,7 +31,7 @@ fn search(index: &Index, query: &[f32], k: usize, ef: usize) -> Vec<(u64, f32)> 
 
 /// The same through hnswlib's heaps, which queries with a filter use.
 fn search_with_heaps(index: &Index, query: &[f32], k: usize, ef: usize) -> Vec<(u64, f32)> {
-    ask_accepted(index, query, k, ef, Exactness::F32, Some(&|_| Some(true)))
+    ask_filtered(index, query, k, ef, Exactness::F32, Some(Filter::new(&|_| Some(true))))
 }
 
 /// The sorted pool of plain queries and the two heaps of those with a filter are one search: where no distances tie
@@ -104,20 +104,19 @@ fn many_indexes_fit_into_the_address_space() {
 }
 
 fn ask(index: &Index, query: &[f32], k: usize, ef: usize, exactness: Exactness) -> Vec<(u64, f32)> {
-    ask_accepted(index, query, k, ef, exactness, None)
+    ask_filtered(index, query, k, ef, exactness, None)
 }
 
-fn ask_accepted(
+fn ask_filtered(
     index: &Index,
     query: &[f32],
     k: usize,
     ef: usize,
     exactness: Exactness,
-    accept: Option<&Accept<'_>>,
+    filter: Option<Filter<'_>>,
 ) -> Vec<(u64, f32)> {
     let rows = query.len() / index.dim();
     let (mut labels, mut distances) = (vec![0; rows * k], vec![0.0; rows * k]);
-    let filter = accept.map(Filter::new);
     index.query(query, k, ef, 1, exactness, filter, &mut labels, Some(&mut distances), None).unwrap();
     labels.into_iter().zip(distances).collect()
 }

@@ -4,6 +4,7 @@
 use crate::distance::kernel::{Distance, Kernel};
 use crate::search::filter::LabelSet;
 use crate::search::heap::Near;
+use crate::search::layer::keep_nearest;
 use crate::search::query::take_found;
 use crate::search::scratch::Work;
 use crate::store::view::{Query, View};
@@ -38,9 +39,7 @@ pub(crate) fn nearest_of<K: Kernel>(
                 continue;
             }
             found.push(Near { distance: *distance, slot: *slot });
-            if found.len() > k {
-                found.pop();
-            }
+            keep_nearest(found, k);
         }
     }
     take_found(view, work);

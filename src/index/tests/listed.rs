@@ -1,5 +1,7 @@
 //! Queries that only listed labels may answer.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use super::*;
 use crate::index::listed::Listed;
 use crate::search::filter::LabelSet;
@@ -9,10 +11,7 @@ const EXACTNESSES: [Exactness; 3] = [Exactness::F32, Exactness::Certified, Exact
 fn ask_listed(index: &Index, query: &[f32], k: usize, exactness: Exactness, labels: &[u64]) -> Vec<(u64, f32)> {
     let labels = LabelSet::new(labels).unwrap();
     let filter = Filter { accept: &|label| Some(labels.contains(label)), only: Some(&labels) };
-    let rows = query.len() / index.dim();
-    let (mut found, mut distances) = (vec![0; rows * k], vec![0.0; rows * k]);
-    index.query(query, k, 20, 1, exactness, Some(filter), &mut found, Some(&mut distances), None).unwrap();
-    found.into_iter().zip(distances).collect()
+    ask_filtered(index, query, k, 20, exactness, Some(filter))
 }
 
 /// Whether they are measured or a walk finds them: of few or of many the nearest live ones, in all modes, with the
@@ -90,7 +89,7 @@ fn listed_labels_that_stay_are_found() {
     add(&index, &vectors, &(0..rows as u64).collect::<Vec<_>>()).unwrap();
     // 0 to 9 and 1000 to 1009 come and go, 10 to 29 stay.
     let listed: Vec<u64> = (0..30).chain(1000..1010).collect();
-    let done = std::sync::atomic::AtomicBool::new(false);
+    let done = AtomicBool::new(false);
     std::thread::scope(|scope| {
         scope.spawn(|| {
             let mode = AddMode { replace_deleted: true, ..AddMode::default() };
@@ -100,9 +99,9 @@ fn listed_labels_that_stay_are_found() {
                 index.mark_deleted(old).unwrap();
                 index.add(&vectors[..dim], &[new], mode, 1, false, &mut |_, _| {}).unwrap();
             }
-            done.store(true, std::sync::atomic::Ordering::Relaxed);
+            done.store(true, Ordering::Relaxed);
         });
-        while !done.load(std::sync::atomic::Ordering::Relaxed) {
+        while !done.load(Ordering::Relaxed) {
             for exactness in EXACTNESSES {
                 for found in ask_listed(&index, &vectors[..4 * dim], 40, exactness, &listed).chunks(40) {
                     let mut labels: Vec<u64> = found.iter().map(|hit| hit.0).filter(|l| *l != u64::MAX).collect();
